@@ -1,0 +1,90 @@
+import { constants } from 'node:fs'
+import { copyFile, mkdir, rename, rmdir, unlink, utimes } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { FsError } from '../../lib/errors/index.js'
+import { localInfo, localList, openLocalWriter, readLocalRange } from '../../lib/file/local.js'
+import { FileSystem } from '../../lib/filesystem/filesystem.js'
+import type { ListOptions } from '../../lib/filesystem/core.js'
+import { kinds } from '../../lib/filesystem/options.js'
+import type { OptionTable } from '../../lib/filesystem/options.js'
+import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+
+export interface LocalOptions {
+  /** Create missing parent folders on write. @defaultValue false, as node:fs */
+  readonly autoMkdir?: boolean | undefined
+}
+
+/** Files of this machine. Paths are absolute; relative ones are resolved against the working directory when the verb is called. */
+export class LocalFileSystem extends FileSystem {
+  static override readonly protocols: readonly string[] = ['file', 'local']
+  static override readonly options: OptionTable = Object.freeze({ autoMkdir: { ...kinds.boolean, default: false } })
+
+  constructor (options: LocalOptions & Record<string, unknown> = {}) { super(options) }
+
+  get capabilities (): Capabilities {
+    return { read: true, write: true, append: false, exclusiveCreate: true, rename: true, emptyDirectories: true, sign: false, ranges: true }
+  }
+
+  protected override get _root (): string { return '/' }
+
+  override url (path: string): string { return pathToFileURL(this._normalize(path)).href }
+
+  protected override _normalize (path: string): string {
+    if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${path === null ? 'null' : typeof path})`)
+    if (path.includes('\0')) throw new FsError('EINVAL', 'a path can not hold a NUL', { path: path.replaceAll('\0', '\\0') })
+    if (path.startsWith('file:///')) path = path.includes('%') ? fileURLToPath(path) : path.slice('file://'.length)
+    else if (path.startsWith('file://')) path = path.slice('file://'.length)
+    else if (path.startsWith('local://')) path = path.slice('local://'.length)
+    return resolve(path)
+  }
+
+  protected override _info (path: string, { signal }: Verb): Promise<FileInfo> { return localInfo(path, signal) }
+
+  protected override _list (path: string, { recursive, prefix, signal }: Verb & ListOptions): AsyncIterable<readonly FileInfo[]> {
+    return localList(path, { recursive, prefix, signal })
+  }
+
+  protected override _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+    return readLocalRange(path, start, end, options)
+  }
+
+  protected override _openWriter (path: string, { flag, ifMatch }: Verb & WriteOptions): Promise<StagedWriter> {
+    return openLocalWriter(path, { flag, ifMatch, autoMkdir: this._options['autoMkdir'] === true })
+  }
+
+  protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
+    for (const path of paths) {
+      signal?.throwIfAborted()
+      await unlink(path)
+    }
+  }
+
+  /** Through a staged file: a copy that breaks off leaves the old target. Copy-on-write where the disk can. */
+  protected override async _copy (source: string, target: string, options: Verb): Promise<void> {
+    if (this._options['autoMkdir'] === true) await mkdir(dirname(target), { recursive: true })
+    const staged = `${target}.${process.pid}.${process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex')}.forkfs-tmp`
+    try {
+      await copyFile(source, staged, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+      options.signal?.throwIfAborted()
+      await rename(staged, target)
+    } catch (error) {
+      await unlink(staged).catch(() => {})
+      throw error
+    }
+  }
+
+  protected override async _rename (source: string, target: string, _options: Verb): Promise<void> {
+    if (this._options['autoMkdir'] === true) await mkdir(dirname(target), { recursive: true })
+    await rename(source, target)
+  }
+
+  protected override async _mkdir (path: string, _options: Verb): Promise<void> { await mkdir(path) }
+  protected override async _makedirs (path: string, _options: Verb): Promise<void> { await mkdir(path, { recursive: true }) }
+  protected override async _rmdir (path: string, _options: Verb): Promise<void> { await rmdir(path) }
+
+  protected override async _touch (path: string, _options: Verb): Promise<void> {
+    const now = new Date()
+    await utimes(path, now, now)
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Where an object is: from `bucket/key` and an endpoint to origin, Host header and request path. Keys are opaque: they are
+ * percent-encoded byte by byte, and nothing in them is ever normalised.
+ */
+import { encodeStrict } from './sign.js'
+
+export interface Address {
+  /** Scheme, host and port, without a trailing slash. */
+  readonly origin: string
+  /** The Host header: as in `origin`, without a scheme, without a default port. */
+  readonly host: string
+  /** Percent-encoded, beginning with a slash, without a query. */
+  readonly path: string
+}
+
+export interface S3Path {
+  /** Empty for the list of buckets. */
+  readonly bucket: string
+  /** Empty for the bucket itself. */
+  readonly key: string
+  readonly versionId?: string | undefined
+}
+
+export interface AddressOptions {
+  /** A custom endpoint; undefined: the regional one of AWS. */
+  readonly endpoint?: string | undefined
+  readonly region: string
+  /** Undefined: path style for custom endpoints, virtual-host style for AWS. */
+  readonly forcePathStyle?: boolean | undefined
+}
+
+const arn = /^(arn:[^:/]*:s3[a-z-]*:[^:/]*:[^:/]*:(?:outpost[:/][^:/]+[:/](?:accesspoint|bucket)|accesspoint)[:/][^:/]+)(?:\/(.*))?$/s
+
+/** Split at the first slash (in an ARN: behind its resource). `versionAware` takes a trailing `?versionId=` off. */
+export function parsePath (path: string, versionAware = false): S3Path {
+  let bucket = path
+  let key = ''
+  const match = path.startsWith('arn:') ? arn.exec(path) : null
+  if (match !== null) {
+    bucket = match[1]!
+    key = match[2] ?? ''
+  } else {
+    const slash = path.indexOf('/')
+    if (slash >= 0) {
+      bucket = path.slice(0, slash)
+      key = path.slice(slash + 1)
+    }
+  }
+  if (versionAware) {
+    const at = key.lastIndexOf('?versionId=')
+    if (at > 0) return { bucket, key: key.slice(0, at), versionId: key.slice(at + '?versionId='.length) }
+  }
+  return { bucket, key }
+}
+
+/**
+ * Whether only the SDK knows how to address and sign for it: directory buckets (sessions), ARNs of access points and
+ * outposts, multi-region access points (SigV4A), object-lambda aliases. Ordinary access point aliases are bucket names.
+ * With a custom endpoint the reserved name endings mean nothing.
+ */
+export function needsSdk (bucket: string, customEndpoint = false): boolean {
+  if (bucket.startsWith('arn:')) return true
+  return !customEndpoint && /--(?:x|xa|ol|op)-s3$|\.mrap$/.test(bucket)
+}
+
+/** A name that can be a DNS label in front of the endpoint; dots are excluded because of wildcard certificates. */
+export function isHostable (bucket: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket)
+}
+
+/**
+ * Percent-encode a key for the request path; slashes stay. A key of unreserved characters comes back as it is.
+ * @throws TypeError for half of a surrogate pair
+ */
+export function encodeKey (key: string): string {
+  if (/^[\w.~/-]*$/.test(key)) return key
+  return encodeStrict(key).replaceAll('%2F', '/')
+}
+
+/** The value of `x-amz-copy-source`: `bucket/key`, encoded, with its version. */
+export function copySource (bucket: string, key: string, versionId?: string): string {
+  return `${encodeKey(bucket)}/${encodeKey(key)}${versionId === undefined ? '' : `?versionId=${encodeStrict(versionId)}`}`
+}
+
+/** The domain of a region's partition, from the table of regions in the AWS documentation. */
+export function domainOf (region: string): string {
+  if (region.startsWith('cn-')) return 'amazonaws.com.cn'
+  if (region.startsWith('eusc-')) return 'amazonaws.eu'
+  if (region.startsWith('us-iso-')) return 'c2s.ic.gov'
+  if (region.startsWith('us-isob-')) return 'sc2s.sgov.gov'
+  if (region.startsWith('eu-isoe-')) return 'cloud.adc-e.uk'
+  if (region.startsWith('us-isof-')) return 'csp.hci.ic.gov'
+  return 'amazonaws.com'
+}
+
+/** What can stand in a host name; region names that a store sends are held against it before they are used. */
+export function isRegion (text: string): boolean {
+  return /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text)
+}
+
+/**
+ * Check an endpoint and give its canonical text (lower-case host, no trailing slash); a base path stays.
+ * @throws TypeError that says what is wrong, without repeating credentials
+ */
+export function parseEndpoint (endpoint: string): string {
+  let url: URL
+  try {
+    url = new URL(endpoint)
+  } catch (error) {
+    throw new TypeError('Expected `endpoint` to be a URL such as "https://minio.example:9000"', { cause: error instanceof Error ? error.message : undefined })
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new TypeError(`Expected \`endpoint\` to begin with http:// or https://, got \`${url.protocol}\``)
+  }
+  if (url.username !== '' || url.password !== '') throw new TypeError('Expected `endpoint` to hold no credentials; give them as `credentials`')
+  if (url.search !== '' || url.hash !== '' || /[?#]/.test(endpoint)) throw new TypeError('Expected `endpoint` to have neither query nor fragment')
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}
+
+/** The region that the host name of an AWS endpoint tells; undefined for other stores. */
+export function regionOfEndpoint (endpoint: string): string | undefined {
+  const match = /^https?:\/\/(?:[a-z0-9-]+\.)*s3[.-](?:dualstack\.|fips[.-])?([a-z]{2,}(?:-[a-z]+)+-\d+)(?:\.vpce)?\.amazonaws\.(?:com|com\.cn|eu)(?::\d+)?(?:\/|$)/.exec(endpoint)
+  return match?.[1]
+}
+
+/** Addresses of one endpoint and region. Remembers the last bucket: one string concatenation per object of it. */
+export class Addresses {
+  readonly region: string
+  readonly #scheme: string
+  readonly #host: string
+  readonly #base: string
+  readonly #pathStyle: boolean
+  #bucket: string | undefined
+  #origin = ''
+  #bucketHost = ''
+  #bucketPath = ''
+  #prefix = ''
+
+  /** @throws TypeError for a malformed endpoint */
+  constructor (options: AddressOptions) {
+    const { region, endpoint, forcePathStyle } = options
+    const custom = endpoint === undefined ? undefined : new URL(parseEndpoint(endpoint))
+    this.region = region === 'aws-global' ? 'us-east-1' : region
+    this.#scheme = custom === undefined ? 'https:' : custom.protocol
+    this.#host = custom === undefined ? region === 'aws-global' ? 's3.amazonaws.com' : `s3.${region}.${domainOf(region)}` : custom.host
+    this.#base = custom === undefined || custom.pathname === '/' ? '' : custom.pathname
+    const byPath = forcePathStyle ?? (custom !== undefined)
+    this.#pathStyle = byPath || isAddress(this.#host)
+  }
+
+  /**
+   * An empty bucket is the service itself, an empty key the bucket.
+   * @throws TypeError for a name that no request could carry ('.', '..', half of a surrogate pair)
+   */
+  at (bucket: string, key = ''): Address {
+    if (bucket !== this.#bucket) this.#turnTo(bucket)
+    return { origin: this.#origin, host: this.#bucketHost, path: key === '' ? this.#bucketPath : this.#prefix + encodeKey(key) }
+  }
+
+  #turnTo (bucket: string): void {
+    if (bucket === '.' || bucket === '..') throw new TypeError(`Expected a bucket name, got \`${bucket}\``)
+    const name = encodeStrict(bucket)
+    const virtual = !this.#pathStyle && isHostable(bucket)
+    this.#bucketHost = virtual ? `${bucket}.${this.#host}` : this.#host
+    this.#origin = `${this.#scheme}//${this.#bucketHost}`
+    const whole = virtual || bucket === ''
+    this.#bucketPath = whole ? `${this.#base}/` : `${this.#base}/${name}`
+    this.#prefix = whole ? `${this.#base}/` : `${this.#base}/${name}/`
+    this.#bucket = bucket
+  }
+}
+
+// An IPv4 or bracketed IPv6 address cannot have a bucket in front of it.
+function isAddress (host: string): boolean {
+  return host.startsWith('[') || /^\d+\.\d+\.\d+\.\d+(?::\d+)?$/.test(host)
+}

@@ -1,0 +1,265 @@
+import type { Dispatcher } from 'undici'
+import { FsError } from '../../lib/errors/index.js'
+import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
+import { NetClient } from '../../lib/net/index.js'
+import type { Destination, Failure, NetReply, NetRequest, ReplyHead } from '../../lib/net/index.js'
+import { askParent, hasParent, realm } from '../../lib/owner/index.js'
+import { Addresses } from './address.js'
+import type { Address } from './address.js'
+import { credentialSource, CredentialSource } from './credentials.js'
+import { failureOf, failureOfFields } from './errors.js'
+import type { FailureContext, S3Failure } from './errors.js'
+import type { ResolvedS3Options } from './options.js'
+import { SdkConfig } from './sdk.js'
+import { Clock, Signer } from './sign.js'
+import type { Credentials } from './sign.js'
+import { ErrorReply } from './xml.js'
+
+/** One S3 operation on the wire. */
+export interface S3Request {
+  /** As S3 calls it: GetObject. */
+  readonly operation: string
+  readonly method: NetRequest['method']
+  readonly bucket: string
+  readonly key?: string | undefined
+  /** Canonical (see canonicalQuery). */
+  readonly query?: string | undefined
+  /** Names and values in turn, without host and what the signature adds. */
+  readonly headers?: readonly string[] | undefined
+  readonly body?: Uint8Array | undefined
+  /** Sending it twice does no harm. @defaultValue true */
+  readonly idempotent?: boolean | undefined
+  /** A create that has to find nothing: a refused precondition is EEXIST. */
+  readonly exclusive?: boolean | undefined
+  /** What a reply that is no success is worth nevertheless (a 416 tells the size). undefined: it is a failure. */
+  readonly pardon?: ((reply: NetReply) => boolean) | undefined
+  readonly destination?: ((head: ReplyHead) => Destination) | undefined
+  /** Told before each attempt. */
+  readonly attempted?: ((attempt: number) => void) | undefined
+}
+
+export interface S3ClientOptions extends ResolvedCommonOptions {
+  readonly ca?: string | undefined
+  readonly dispatcher?: Dispatcher | undefined
+  readonly settings: ResolvedS3Options
+  /** The access key of whoever sent this instance here; another one is refused. */
+  readonly expectedIdentity?: string | undefined
+  /** How a worker of ours names this instance to its parent. */
+  readonly parentKey: () => string
+}
+
+/** What belongs to one owner: who we are, where buckets are, what time the store has. */
+interface State {
+  readonly epoch: number
+  readonly source: CredentialSource
+  readonly sdk: SdkConfig | undefined
+  readonly clock: Clock
+  /** Buckets that are elsewhere than the options say. */
+  readonly regions: Map<string, string>
+  readonly addresses: Map<string, Addresses>
+  settled: { readonly endpoint: string | undefined, readonly region: string } | undefined
+  signer: { readonly credentials: Credentials, readonly signer: Signer } | undefined
+  identityChecked: boolean
+}
+
+const userAgent = 'forkfs'
+
+/** Operations of S3 over our own transport: addressed, signed, repaired (region, clock, expired keys), translated. */
+export class S3Client {
+  readonly net: NetClient
+  readonly #options: S3ClientOptions
+  #state: State | undefined
+
+  constructor (options: S3ClientOptions) {
+    this.#options = options
+    this.net = new NetClient({ ...options, protocol: 's3' })
+  }
+
+  /** Send a request; `read` turns the reply into what the caller wants (and may find an error in a 200). */
+  async call<T> (request: S3Request, signal: AbortSignal, read: (reply: NetReply) => T): Promise<T> {
+    let result: { readonly value: T } | undefined
+    const path = request.key === undefined || request.key === '' ? request.bucket : `${request.bucket}/${request.key}`
+    const context: FailureContext = { path, exclusive: request.exclusive }
+    await this.net.send({
+      operation: request.operation,
+      path,
+      idempotent: request.idempotent ?? true,
+      build: attempt => {
+        request.attempted?.(attempt)
+        return this.#build(request)
+      },
+      judge: reply => {
+        if ((reply.status < 200 || reply.status > 299) && request.pardon?.(reply) !== true) return this.#failure(request, failureOf(reply.status, reply.headers, reply.body, this.#timed(context)))
+        try {
+          result = { value: read(reply) }
+          return undefined
+        } catch (error) {
+          if (error instanceof ErrorReply) return this.#failure(request, failureOfFields(error.fields, reply.headers, this.#timed(context)))
+          if (error instanceof FsError) return { error: again(error, request.idempotent ?? true) }
+          throw error
+        }
+      },
+      destination: request.destination
+    }, signal)
+    return result!.value
+  }
+
+  /** A URL that works without credentials. */
+  async presign (request: { readonly method: 'GET' | 'PUT', readonly bucket: string, readonly key: string, readonly expiresSeconds: number, readonly query: string }): Promise<string> {
+    const state = this.#current()
+    const settled = state.settled ?? await this.#settle(state)
+    const credentials = await this.#credentials(state)
+    const address = this.#address(state, settled, request.bucket, request.key)
+    if (credentials === undefined) throw new FsError('FORKFS_CREDENTIALS', 'anonymous access has nothing to sign a URL with', { protocol: 's3' })
+    const query = this.#signer(state, credentials, this.#regionOf(state, settled, request.bucket)).presign(request.method, address.host, address.path, request.query, { expiresIn: request.expiresSeconds })
+    return `${address.origin}${address.path}?${query}`
+  }
+
+  /** Keys for our own workers; undefined for anonymous access. */
+  credentials (): Promise<Credentials | undefined> { return this.#credentials(this.#current()) }
+
+  async region (bucket: string): Promise<string> {
+    const state = this.#current()
+    return this.#regionOf(state, state.settled ?? await this.#settle(state), bucket)
+  }
+
+  async close (): Promise<void> {
+    this.#forget()
+    await this.net.close()
+  }
+
+  drop (): void {
+    this.#forget()
+    this.net.drop()
+  }
+
+  #forget (): void {
+    this.#state?.sdk?.close()
+    this.#state = undefined
+  }
+
+  #current (): State {
+    if (this.#state === undefined || this.#state.epoch !== realm.epoch) this.#state = this.#create()
+    return this.#state
+  }
+
+  #create (): State {
+    const { settings } = this.#options
+    const asksSdk = settings.settings === 'sdk' || settings.credentials.kind === 'sdk'
+    const sdk = asksSdk ? new SdkConfig({ profile: settings.profile }) : undefined
+    return {
+      epoch: realm.epoch,
+      source: this.#source(sdk),
+      sdk,
+      clock: new Clock(),
+      regions: new Map(),
+      addresses: new Map(),
+      settled: settings.settings === 'known' ? { endpoint: settings.endpoint, region: settings.region! } : undefined,
+      signer: undefined,
+      identityChecked: false
+    }
+  }
+
+  /** A worker of ours asks its parent first: one resolver for all workers of a node, and keys that did not travel. */
+  #source (sdk: SdkConfig | undefined): CredentialSource {
+    const { settings } = this.#options
+    const own = credentialSource(settings.credentials, { sdk })
+    if (!hasParent() || settings.credentials.kind === 'anonymous' || settings.credentials.kind === 'static') return own
+    return givenByParent(async () => await askParent('s3:credentials', this.#options.parentKey()) as Credentials | undefined, own)
+  }
+
+  /** Region and endpoint that only the SDK's files tell; remembered for this owner, a failure is not. */
+  async #settle (state: State): Promise<{ readonly endpoint: string | undefined, readonly region: string }> {
+    const { settings } = this.#options
+    const found = await state.sdk!.settings()
+    state.settled = { endpoint: settings.endpoint ?? found.endpoint, region: settings.region ?? found.region ?? 'us-east-1' }
+    return state.settled
+  }
+
+  async #credentials (state: State): Promise<Credentials | undefined> {
+    const credentials = state.source.peek() ?? await state.source.get()
+    if (!state.identityChecked) {
+      const { expectedIdentity } = this.#options
+      const identity = credentials?.accessKeyId ?? 'anonymous'
+      if (expectedIdentity !== undefined && identity !== expectedIdentity) {
+        throw new FsError('FORKFS_CREDENTIALS', `the sender of this filesystem acts as ${expectedIdentity}, this owner's own credentials are ${identity}: pass the same ones here, or send with \`shareCredentials\``, { protocol: 's3' })
+      }
+      state.identityChecked = true
+    }
+    return credentials
+  }
+
+  #regionOf (state: State, settled: { readonly region: string }, bucket: string): string {
+    return state.regions.get(bucket) ?? settled.region
+  }
+
+  #address (state: State, settled: { readonly endpoint: string | undefined, readonly region: string }, bucket: string, key: string): Address {
+    const region = this.#regionOf(state, settled, bucket)
+    let addresses = state.addresses.get(region)
+    if (addresses === undefined) {
+      addresses = new Addresses({ endpoint: settled.endpoint, region, forcePathStyle: this.#options.settings.forcePathStyle })
+      state.addresses.set(region, addresses)
+    }
+    return addresses.at(bucket, key)
+  }
+
+  #signer (state: State, credentials: Credentials, region: string): Signer {
+    const known = state.signer
+    if (known !== undefined && known.credentials === credentials && known.signer.region === region) return known.signer
+    const signer = new Signer(credentials, region, state.clock)
+    state.signer = { credentials, signer }
+    return signer
+  }
+
+  /** Synchronous where everything is at hand: the hot path waits for nothing. */
+  #build (request: S3Request): NetRequest | Promise<NetRequest> {
+    const state = this.#current()
+    const { settled } = state
+    const credentials = state.identityChecked ? state.source.peek() : undefined
+    return settled !== undefined && credentials !== undefined ? this.#write(request, state, settled, credentials) : this.#buildLater(request, state)
+  }
+
+  async #buildLater (request: S3Request, state: State): Promise<NetRequest> {
+    const settled = state.settled ?? await this.#settle(state)
+    return this.#write(request, state, settled, await this.#credentials(state))
+  }
+
+  #write (request: S3Request, state: State, settled: { readonly endpoint: string | undefined, readonly region: string }, credentials: Credentials | undefined): NetRequest {
+    const { method, bucket, key = '', query = '', body } = request
+    const { origin, host, path } = this.#address(state, settled, bucket, key)
+    const headers = request.headers === undefined ? [] : [...request.headers]
+    if (this.#options.settings.requesterPays) headers.push('x-amz-request-payer', 'requester')
+    if (credentials !== undefined) this.#signer(state, credentials, this.#regionOf(state, settled, bucket)).sign(method, host, path, query, headers)
+    headers.push('host', host, 'user-agent', userAgent)
+    return { method, origin, path: query === '' ? path : `${path}?${query}`, headers, body }
+  }
+
+  #timed (context: FailureContext): FailureContext { return { ...context, now: this.#state?.clock.now() } }
+
+  #failure (request: S3Request, failure: S3Failure): Failure {
+    const { error, action } = failure
+    const state = this.#state
+    const decided = again(error, request.idempotent ?? true)
+    if (action === undefined || state === undefined) return { error: decided }
+    return { error: decided, repair: () => this.#repair(request, failure, state) }
+  }
+
+  async #repair ({ bucket }: S3Request, { action, region, serverTime }: S3Failure, state: State): Promise<boolean> {
+    if (action === 'clock') return serverTime !== undefined && state.clock.adjust(serverTime)
+    if (action === 'refresh-credentials') return state.source.refresh(state.signer?.credentials).catch(() => false)
+    if (region === undefined || state.regions.get(bucket) === region || state.settled?.region === region) return false
+    state.regions.set(bucket, region)
+    return true
+  }
+}
+
+/** What may have been done already is not sent again by itself; what was refused may be. */
+function again (error: FsError, idempotent: boolean): FsError {
+  if (idempotent || error.retry !== 'may' || error.code === 'FORKFS_RATE_LIMITED' || error.status === 503) return error
+  return new FsError(error.code, error.condition, { operation: error.operation, path: error.path, protocol: error.protocol, status: error.status, requestId: error.requestId, cause: error.cause })
+}
+
+/** The parent's keys; where it has none to give, our own chain. */
+function givenByParent (ask: () => Promise<Credentials | undefined>, own: CredentialSource): CredentialSource {
+  return new CredentialSource(async () => await ask() ?? await own.get())
+}

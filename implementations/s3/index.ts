@@ -1,0 +1,401 @@
+import { crc32 } from 'node:zlib'
+import { FsError, isFsError } from '../../lib/errors/index.js'
+import type { ListOptions } from '../../lib/filesystem/core.js'
+import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
+import { FileSystem } from '../../lib/filesystem/filesystem.js'
+import { directoryInfo } from '../../lib/filesystem/paths.js'
+import type { Stats } from '../../lib/filesystem/stats.js'
+import type { Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import { checkRange, overParts, planParts, rangeHeader } from '../../lib/net/index.js'
+import type { NetReply, ReplyHead, ReplyHeaders } from '../../lib/net/index.js'
+import { copySource, needsSdk, parsePath } from './address.js'
+import type { S3Path } from './address.js'
+import { S3Client } from './client.js'
+import { identityOf } from './credentials.js'
+import { failureOfFields } from './errors.js'
+import { parseList } from './lists.js'
+import type { ListPage } from './lists.js'
+import { resolveS3 } from './options.js'
+import type { ResolvedS3Options, S3Options } from './options.js'
+import { s3Options } from './option-table.js'
+import { createBucketBody, deleteBody, MAX_DELETES, parseBuckets, parseComplete, parseCopy, parseDelete, parseError, parseInitiate, completeBody } from './replies.js'
+import type { UploadedPart } from './replies.js'
+import { offerCredentials } from './share.js'
+import { canonicalQuery } from './sign.js'
+import { Versions } from './versions.js'
+import { crc32Header, DEFAULT_PART, putObject, uploadWhole, UploadWriter } from './writer.js'
+import type { UploadContext } from './writer.js'
+import { fitsXml } from './xml.js'
+
+export type { S3Options } from './options.js'
+
+const MiB = 1024 * 1024
+/** Above it a PUT is cut into parts: they go in parallel, and a failure costs one part. */
+const PUT_LIMIT = 16 * MiB
+/** Part of a server-side copy above 5 GB (S3, "Copying objects": the limit of one CopyObject). */
+const COPY_PART = 512 * MiB
+
+/**
+ * Amazon S3 and stores that speak its protocol, over our own transport. Paths are 'bucket/key'; the key is opaque and reaches
+ * the store byte for byte. The SDK is imported only for what it alone knows: profiles, SSO, roles, instance metadata.
+ */
+export class S3FileSystem extends FileSystem {
+  static override readonly protocols: readonly string[] = ['s3']
+  static override readonly options = s3Options
+  readonly #settings: ResolvedS3Options
+  readonly #client: S3Client
+  readonly #versions = new Versions()
+
+  constructor (options: S3Options & Record<string, unknown> = {}) {
+    super(options)
+    const given = this._options as unknown as S3Options
+    if (given.transport === 'direct') throw new FsError('FORKFS_NOT_SUPPORTED', 'the direct transport does not exist yet; leave `transport` at \'auto\'', { protocol: 's3' })
+    // What a sender settled is not asked of this owner's environment again.
+    const settled = this._withheld?.['settled'] === true
+    this.#settings = resolveS3(given, settled ? credentialsOnly(process.env) : process.env)
+    this.#client = new S3Client({
+      ...this._options,
+      ca: given.ca,
+      dispatcher: given.dispatcher,
+      settings: this.#settings,
+      expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
+      parentKey: () => JSON.stringify(this._describe(false).options)
+    })
+  }
+
+  get capabilities (): Capabilities {
+    return { read: true, write: true, append: false, exclusiveCreate: true, rename: false, emptyDirectories: false, sign: true, ranges: true }
+  }
+
+  override get stats (): Stats { return this.#client.net.stats }
+
+  /** Resolved options travel, so that the receiver's environment changes nothing; keys stay at home and are named. */
+  protected override _describe (credentials: boolean): Travel {
+    const { credentials: given, shareCredentials, dispatcher, credentialsModule, ca, transport, ...rest } = this._options as unknown as S3Options & Record<string, unknown>
+    if (dispatcher !== undefined) throw new FsError('FORKFS_UNCLONEABLE', 'its `dispatcher` belongs to this thread and can not travel; build the filesystem there', { protocol: 's3' })
+    const { endpoint, region, forcePathStyle, profile, credentials: plan, settings } = this.#settings
+    const options: Record<string, unknown> = { ...rest, endpoint, forcePathStyle, profile, ca, transport }
+    options['region'] = this.#settings.regionAssumed ? undefined : region
+    if (plan.kind === 'module') options['credentialsModule'] = plan.module
+    if (plan.kind === 'anonymous') options['credentials'] = 'anonymous'
+    const shared = credentials || shareCredentials === true
+    if (shared && plan.kind === 'static') options['credentials'] = { ...plan.credentials }
+    if (shareCredentials === true) options['shareCredentials'] = true
+    for (const name of Object.keys(options)) if (options[name] === undefined) delete options[name]
+    const kept: Record<string, unknown> = settings === 'known' ? { settled: true } : {}
+    const identity = this._withheld?.['accessKeyId'] ?? (temporary(given) ? undefined : identityOf(plan))
+    if (identity !== undefined && identity !== 'anonymous' && !(shared && plan.kind === 'static')) kept['accessKeyId'] = identity
+    offerCredentials(JSON.stringify(options), this.#client)
+    return { options, withheld: kept as Withheld }
+  }
+
+  protected override get _partBytes (): number { return DEFAULT_PART }
+
+  // ------------------------------------------------------------------------------------------------ paths
+
+  #at (path: string): S3Path {
+    const at = parsePath(path, this.#settings.versionAware)
+    if (needsSdk(at.bucket, this.#settings.endpoint !== undefined)) {
+      throw new FsError('FORKFS_NOT_SUPPORTED', 'directory buckets and access point ARNs are not supported yet; use the bucket or an access point alias', { path })
+    }
+    if (at.key.length > 1024 / 4 && Buffer.byteLength(at.key) > 1024) throw new FsError('EINVAL', 'a key has at most 1,024 bytes of UTF-8', { path: `${path.slice(0, 100)}…` })
+    return at
+  }
+
+  /** A path that must name an object. */
+  #object (path: string): S3Path {
+    const at = this.#at(path)
+    if (at.key === '') throw new FsError('EISDIR', at.bucket === '' ? 'it is the list of buckets' : 'it is a bucket', { path })
+    return at
+  }
+
+  #versionQuery (path: string, { versionId }: S3Path): string {
+    const id = versionId ?? (this.#settings.versionAware ? this.#versions.get(path) : undefined)
+    return id === undefined ? '' : canonicalQuery({ versionId: id })
+  }
+
+  #seen (path: string, headers: ReplyHeaders): void {
+    if (this.#settings.versionAware) this.#versions.see(path, headers['x-amz-version-id'])
+  }
+
+  override invalidateCache (path?: string): void { this.#versions.forget(path === undefined ? undefined : this._normalize(path)) }
+
+  // ------------------------------------------------------------------------------------------------ reading
+
+  protected override async _info (path: string, { signal }: Verb): Promise<FileInfo> {
+    const at = this.#at(path)
+    if (at.bucket === '') return directoryInfo('')
+    if (at.key === '') {
+      await this.#client.call({ operation: 'HeadBucket', method: 'HEAD', bucket: at.bucket }, signal!, () => undefined)
+      return directoryInfo(at.bucket)
+    }
+    try {
+      const request = { operation: 'HeadObject', method: 'HEAD', bucket: at.bucket, key: at.key, query: this.#versionQuery(path, at) } as const
+      return await this.#client.call(request, signal!, reply => this.#infoOf(path, reply))
+    } catch (error) {
+      if (!isFsError(error, 'ENOENT') || at.versionId !== undefined) throw error
+      const { entries, prefixes } = await this.#page(at.bucket, `${at.key}/`, { 'max-keys': 1 }, signal!)
+      if (entries.length + prefixes.length === 0) throw error
+      return directoryInfo(path)
+    }
+  }
+
+  #infoOf (path: string, { headers }: NetReply): FileInfo {
+    this.#seen(path, headers)
+    const metadata: Record<string, string> = {}
+    for (const [name, value] of Object.entries(headers)) if (name.startsWith('x-amz-meta-') && value !== undefined) metadata[name.slice('x-amz-meta-'.length)] = value
+    const info: Record<string, unknown> & FileInfo = {
+      name: path,
+      size: Number(headers['content-length']),
+      type: 'file',
+      modified: headers['last-modified'] === undefined ? undefined : new Date(headers['last-modified']),
+      etag: headers['etag'],
+      contentType: headers['content-type'],
+      versionId: headers['x-amz-version-id'],
+      storageClass: headers['x-amz-storage-class'],
+      metadata
+    }
+    for (const name of Object.keys(info)) if (info[name] === undefined) delete info[name]
+    return info
+  }
+
+  protected override async * _list (path: string, { recursive, prefix = '', signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    const at = this.#at(path)
+    if (at.bucket === '') { yield * this.#listBuckets(recursive, prefix, signal!); return }
+    const base = at.key === '' ? '' : `${at.key}/`
+    const query = recursive ? {} : { delimiter: '/' }
+    let token: string | undefined
+    do {
+      const page = await this.#page(at.bucket, base + prefix, { ...query, 'continuation-token': token }, signal!)
+      yield entriesOf(page, at.bucket, base)
+      token = page.nextToken
+      if (page.truncated && token === undefined) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no token', { path })
+    } while (token !== undefined)
+  }
+
+  #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
+    const full = canonicalQuery({ 'list-type': 2, 'encoding-type': 'url', prefix: prefix === '' ? undefined : prefix, ...query })
+    return this.#client.call({ operation: 'ListObjectsV2', method: 'GET', bucket, query: full }, signal, reply => parseList(reply.body))
+  }
+
+  async * #listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    let token: string | undefined
+    do {
+      const query = canonicalQuery({ 'continuation-token': token })
+      const { buckets, nextToken } = await this.#client.call({ operation: 'ListBuckets', method: 'GET', bucket: '', query }, signal, reply => parseBuckets(reply.body))
+      const entries = buckets.map(({ name, created }): FileInfo => ({ ...directoryInfo(name), created }))
+      if (!recursive) yield entries.filter(({ name }) => name.startsWith(prefix))
+      else for (const { name } of entries) yield * this._list(name, { recursive, signal })
+      token = nextToken
+    } while (token !== undefined)
+  }
+
+  protected override async _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
+    const at = this.#object(path)
+    const range = rangeHeader(start, end)
+    const headers: string[] = range === undefined ? [] : ['range', range]
+    if (ifMatch !== undefined) headers.push('if-match', ifMatch)
+    if (this.#settings.checksums) headers.push('x-amz-checksum-mode', 'ENABLED')
+    return await this.#client.call({
+      operation: 'GetObject', method: 'GET', bucket: at.bucket, key: at.key, query: this.#versionQuery(path, at), headers,
+      pardon: ({ status }) => status === 416,
+      destination: head => bodyOf(head, start, end, into)
+    }, signal!, reply => {
+      if (reply.status === 416) return { data: new Uint8Array(0), size: sizeBehind416(reply) }
+      const { length, size } = checkRange(reply, start, end)
+      if (length !== -1 && reply.body.length !== length) throw new FsError('FORKFS_TRUNCATED', `${length} bytes were announced and ${reply.body.length} came`, { retry: 'may' })
+      if (this.#settings.checksums && reply.body.length === size) verify(reply)
+      this.#seen(path, reply.headers)
+      return { data: reply.body as Bytes, etag: reply.headers['etag'], size: size ?? reply.body.length }
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------------ writing
+
+  get #storeHeaders (): string[] {
+    const { serverSideEncryption, kmsKeyId } = this.#settings
+    const headers = serverSideEncryption === undefined ? [] : ['x-amz-server-side-encryption', serverSideEncryption]
+    if (kmsKeyId !== undefined) headers.push('x-amz-server-side-encryption-aws-kms-key-id', kmsKeyId)
+    return headers
+  }
+
+  #upload (path: string, options: Verb & WriteOptions): UploadContext {
+    const { bucket, key } = this.#object(path)
+    const { partBytes } = options
+    if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
+    this.#versions.forget(path)
+    return { client: this.#client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options }
+  }
+
+  protected override async _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
+    const context = this.#upload(path, options)
+    return data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0) ? await putObject(context, data) : await uploadWhole(context, data, options.partBytes ?? DEFAULT_PART)
+  }
+
+  protected override async _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
+    const context = this.#upload(path, options)
+    // Told at once where it can be: a long write should not fail at its end.
+    if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
+    return new UploadWriter(context)
+  }
+
+  async #there (path: string, { signal }: Verb): Promise<boolean> {
+    const { bucket, key } = this.#object(path)
+    return await this.#client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+  }
+
+  /** S3 answers the same for what was there and what was not. Many keys go 1,000 to a request. */
+  protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
+    const buckets = new Map<string, S3Path[]>()
+    const single: S3Path[] = []
+    for (const path of paths) {
+      const at = this.#object(path)
+      this.#versions.forget(path)
+      if (paths.length === 1 || !fitsXml(at.key)) single.push(at)
+      else buckets.set(at.bucket, [...(buckets.get(at.bucket) ?? []), at])
+    }
+    for (const { bucket, key, versionId } of single) {
+      await this.#client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key, query: canonicalQuery({ versionId }) }, signal!, () => undefined)
+    }
+    for (const [bucket, objects] of buckets) {
+      for (let at = 0; at < objects.length; at += MAX_DELETES) await this.#deleteMany(bucket, objects.slice(at, at + MAX_DELETES), signal!)
+    }
+  }
+
+  async #deleteMany (bucket: string, objects: readonly S3Path[], signal: AbortSignal): Promise<void> {
+    const body = Buffer.from(deleteBody(objects))
+    const headers = ['content-type', 'application/xml', 'x-amz-checksum-crc32', crc32Header(body)]
+    const { errors } = await this.#client.call({ operation: 'DeleteObjects', method: 'POST', bucket, query: 'delete=', headers, body }, signal, reply => parseDelete(reply.body))
+    const real = errors.filter(({ code }) => code !== 'NoSuchKey')
+    if (real.length === 0) return
+    const failures = real.map(({ key, code, message }) => failureOfFields({ Code: code, Message: message }, {}, { path: `${bucket}/${key}` }).error)
+    throw failures.length === 1 ? failures[0]! : new FsError(failures[0]!.code, `${failures.length} of ${objects.length} objects could not be deleted`, { path: failures[0]!.path, cause: new AggregateError(failures) })
+  }
+
+  protected override async _copy (source: string, target: string, { signal }: Verb): Promise<void> {
+    const from = this.#object(source)
+    const to = this.#object(target)
+    this.#versions.forget(target)
+    const headers = ['x-amz-copy-source', copySource(from.bucket, from.key, from.versionId), ...this.#storeHeaders]
+    try {
+      await this.#client.call({ operation: 'CopyObject', method: 'PUT', bucket: to.bucket, key: to.key, headers }, signal!, reply => parseCopy(reply.body))
+    } catch (error) {
+      if (!isFsError(error, 'EINVAL', 'ENOSPC')) throw error
+      const info = await this._info(source, { signal })
+      if (info.type !== 'file' || (info.size ?? 0) <= 5_000_000_000) throw error
+      await this.#copyParts(from, to, info, signal!)
+    }
+  }
+
+  /** A copy above 5 GB: parts of one version, in parallel; content type and metadata are taken over. */
+  async #copyParts (from: S3Path, to: S3Path, { size, etag, contentType, metadata }: FileInfo, signal: AbortSignal): Promise<void> {
+    const headers = ['content-type', String(contentType ?? 'application/octet-stream'), ...this.#storeHeaders]
+    for (const [name, value] of Object.entries(metadata as Record<string, string>)) headers.push(`x-amz-meta-${name}`, value)
+    const target = { bucket: to.bucket, key: to.key }
+    const uploadId = await this.#client.call({ operation: 'CreateMultipartUpload', method: 'POST', ...target, query: 'uploads=', headers }, signal, reply => parseInitiate(reply.body))
+    try {
+      const parts: UploadedPart[] = []
+      await overParts(planParts(0, size!, COPY_PART), 8, signal, async ({ start, end }, inner) => {
+        const number = start / COPY_PART + 1
+        const copied = await this.#client.call({
+          operation: 'UploadPartCopy', method: 'PUT', ...target, query: canonicalQuery({ partNumber: number, uploadId }),
+          headers: ['x-amz-copy-source', copySource(from.bucket, from.key, from.versionId), 'x-amz-copy-source-range', `bytes=${start}-${end - 1}`, ...(etag === undefined ? [] : ['x-amz-copy-source-if-match', etag])]
+        }, inner, reply => parseCopy(reply.body))
+        parts.push({ number, etag: copied.etag ?? '' })
+      })
+      await this.#client.call({ operation: 'CompleteMultipartUpload', method: 'POST', ...target, query: canonicalQuery({ uploadId }), body: Buffer.from(completeBody(parts)) }, signal, reply => parseComplete(reply.body))
+    } catch (error) {
+      await this.#client.call({ operation: 'AbortMultipartUpload', method: 'DELETE', ...target, query: canonicalQuery({ uploadId }), pardon: ({ status }) => status === 404 }, new AbortController().signal, () => undefined).catch(() => {}) // the first error counts
+      throw error
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ buckets
+
+  /** Makes a bucket; below one there are no directories to make. */
+  protected override async _mkdir (path: string, { signal }: Verb): Promise<void> {
+    const { bucket, key } = this.#at(path)
+    if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
+    if (key !== '') return
+    const region = await this.#client.region(bucket)
+    const body = Buffer.from(createBucketBody(region))
+    await this.#client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, () => undefined)
+  }
+
+  protected override async _makedirs (path: string, options: Verb): Promise<void> {
+    const { key } = this.#at(path)
+    if (key !== '') return
+    try {
+      await this._mkdir(path, options)
+    } catch (error) {
+      if (!isFsError(error, 'EEXIST')) throw error
+    }
+  }
+
+  protected override async _rmdir (path: string, { signal }: Verb): Promise<void> {
+    const { bucket, key } = this.#at(path)
+    if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
+    if (key === '') { await this.#client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, () => undefined); return }
+    const { entries } = await this.#page(bucket, `${key}/`, { 'max-keys': 2 }, signal!)
+    if (entries.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
+    if (entries.some(entry => entry.key !== `${key}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
+    await this.#client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, () => undefined)
+  }
+
+  protected override async _sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
+    const at = this.#object(path)
+    return await this.#client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
+  }
+
+  protected override _close (): Promise<void> { return this.#client.close() }
+  protected override _drop (): void { this.#client.drop() }
+}
+
+/** Objects and common prefixes of a page; `base` is the listed directory with its slash. */
+function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string): FileInfo[] {
+  const found: FileInfo[] = []
+  for (const entry of entries) {
+    if (entry.key === base) continue // the marker of the directory itself
+    // An object whose name ends in a slash is how consoles make an empty directory.
+    if (entry.key.endsWith('/')) found.push(directoryInfo(`${bucket}/${entry.key.replace(/\/+$/, '')}`))
+    else found.push(entry.toInfo(bucket))
+  }
+  for (const prefix of prefixes) found.push(directoryInfo(`${bucket}/${prefix.slice(0, -1)}`))
+  return found
+}
+
+/** Where the body of a GET goes: straight to its place, if it is the range that was asked for. */
+function bodyOf (head: ReplyHead, start: number, end: number | undefined, into: Uint8Array | undefined): { into?: Uint8Array, maxBytes: number } {
+  if (head.status !== 200 && head.status !== 206) return { maxBytes: MiB }
+  const { length } = checkRange(head, start, end)
+  if (into === undefined || length < 0) return { maxBytes: Number.MAX_SAFE_INTEGER }
+  if (length > into.length) throw new RangeError(`Expected room for ${length} bytes, got ${into.length}`)
+  return { into: into.subarray(0, length), maxBytes: length }
+}
+
+/** S3 tells the size in the error's body, others in Content-Range. */
+function sizeBehind416 (reply: NetReply): number | undefined {
+  const told = parseError(reply.body)?.['ActualObjectSize'] ?? /\/(\d+)$/.exec(reply.headers['content-range'] ?? '')?.[1]
+  return told === undefined ? undefined : Number(told)
+}
+
+/** A full-object CRC32 that came along must fit; checksums of parts ("-n") and other algorithms tell nothing here. */
+function verify ({ headers, body }: NetReply): void {
+  const sent = headers['x-amz-checksum-crc32']
+  if (sent === undefined || sent.includes('-') || headers['x-amz-checksum-type'] === 'COMPOSITE') return
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc32(body))
+  if (bytes.toString('base64') !== sent) throw new FsError('FORKFS_CHECKSUM', 'the bytes do not fit the CRC32 that the store sent with them', { retry: 'may' })
+}
+
+/** Temporary keys change with every resolution: their name tells no identity. */
+function temporary (credentials: S3Options['credentials']): boolean {
+  if (typeof credentials === 'object') return credentials.sessionToken !== undefined
+  return process.env['AWS_SESSION_TOKEN'] !== undefined && process.env['AWS_SESSION_TOKEN'] !== ''
+}
+
+/** The environment without what says where the store is. */
+function credentialsOnly (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { AWS_ENDPOINT_URL: _e, AWS_ENDPOINT_URL_S3: _s, AWS_REGION: _r, AWS_DEFAULT_REGION: _d, ...rest } = env
+  return rest
+}

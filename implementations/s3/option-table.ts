@@ -1,0 +1,21 @@
+import { isRecord, kinds, oneOf } from '../../lib/filesystem/options.js'
+import type { OptionTable } from '../../lib/filesystem/options.js'
+
+/** The kinds of the options; what they mean together is in options.ts. */
+export const s3Options: OptionTable = Object.freeze({
+  endpoint: kinds.text,
+  region: kinds.text,
+  forcePathStyle: kinds.boolean,
+  profile: kinds.text,
+  credentials: { expected: '\'anonymous\', or { accessKeyId, secretAccessKey, sessionToken? }', check: value => value === 'anonymous' || isRecord(value), secret: true },
+  credentialsModule: { expected: 'a file URL, a path or the name of a package', check: value => typeof value === 'string' || value instanceof URL },
+  shareCredentials: { ...kinds.boolean, default: false },
+  requesterPays: { ...kinds.boolean, default: false },
+  versionAware: { ...kinds.boolean, default: false },
+  serverSideEncryption: kinds.text,
+  kmsKeyId: kinds.text,
+  checksums: { ...kinds.boolean, default: true },
+  ca: kinds.text,
+  transport: { ...oneOf('auto', 'undici', 'direct'), default: 'auto' },
+  dispatcher: { expected: 'an undici dispatcher', check: value => typeof (value as { dispatch?: unknown } | null)?.dispatch === 'function', opaque: true }
+})

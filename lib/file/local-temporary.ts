@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * Names of staged files: `.<name>.<pid>.<random>.forkfs-tmp`, in the directory of the file they become. A process that
+ * dies leaves them; whoever sweeps reads the owner's pid from the first group.
+ */
+export const localTemporaryPattern = /^\.[^/]*\.(\d+)\.[0-9a-f]{16}\.forkfs-tmp$/
+
+const maxNameBytes = 255
+
+/** A new name beside `path`. Long names are cut: the result has to fit the file system's limit. */
+export function localTemporaryPath (path: string): string {
+  const end = `.${process.pid}.${randomBytes(8).toString('hex')}.forkfs-tmp`
+  let base = basename(path)
+  while (Buffer.byteLength(base) > maxNameBytes - end.length - 1) base = [...base].slice(0, -1).join('')
+  return join(dirname(path), `.${base}${end}`)
+}

@@ -1,0 +1,8 @@
+export { localInfo } from './local-info.js'
+export type { LocalInfo } from './local-info.js'
+export { localList } from './local-list.js'
+export type { LocalListOptions } from './local-list.js'
+export { LocalFile, openLocalFile, readLocalRange } from './local-reader.js'
+export type { LocalWriteOptions } from './local-target.js'
+export { localTemporaryPath, localTemporaryPattern } from './local-temporary.js'
+export { LocalWriter, openLocalWriter } from './local-writer.js'

@@ -1,0 +1,7 @@
+export { nodeReadable } from './node-readable.js'
+export type { NodeReadableOptions, Openable } from './node-readable.js'
+export { nodeWritable } from './node-writable.js'
+export type { NodeWritableOptions } from './node-writable.js'
+export { webReadable } from './web-readable.js'
+export type { WebReadableOptions } from './web-readable.js'
+export { webWritable } from './web-writable.js'

@@ -1,0 +1,125 @@
+import { FsError } from '../errors/index.js'
+import type { Core, ListOptions } from './core.js'
+import { readSpan } from './read-span.js'
+import type { Transaction } from './transaction.js'
+import type { Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from './types.js'
+
+/** The protected hooks of a FileSystem, as the core calls them. */
+export interface Hooks {
+  readonly protocol: string
+  readonly capabilities: Capabilities
+  readonly _root: string
+  readonly _concurrency: number
+  readonly _partBytes: number
+  _normalize (path: string): string
+  _info (path: string, options: Verb): Promise<FileInfo>
+  _list (path: string, options: Verb & ListOptions): AsyncIterable<readonly FileInfo[]>
+  _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead>
+  _readAll (path: string, options: RangeOptions): Promise<RangeRead>
+  _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo>
+  _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter>
+  _delete (paths: readonly string[], options: Verb): Promise<void>
+  _copy (source: string, target: string, options: Verb): Promise<void>
+  _rename (source: string, target: string, options: Verb): Promise<void>
+  _mkdir (path: string, options: Verb): Promise<void>
+  _makedirs (path: string, options: Verb): Promise<void>
+  _rmdir (path: string, options: Verb): Promise<void>
+}
+
+/** The hooks of one filesystem, bound to one public call. */
+export class BoundCore implements Core {
+  readonly #hooks: Hooks
+  readonly #call: { readonly signal: AbortSignal }
+  readonly #transaction: Transaction | undefined
+
+  /** `call` makes its signal when it is first asked for: many hooks never look. */
+  constructor (hooks: Hooks, call: { readonly signal: AbortSignal }, transaction: Transaction | undefined) {
+    this.#hooks = hooks
+    this.#call = call
+    this.#transaction = transaction
+  }
+
+  get protocol (): string { return this.#hooks.protocol }
+  get capabilities (): Capabilities { return this.#hooks.capabilities }
+  get root (): string { return this.#hooks._root }
+  get concurrency (): number { return this.#hooks._concurrency }
+  get signal (): AbortSignal { return this.#call.signal }
+
+  withSignal (signal: AbortSignal): BoundCore { return new BoundCore(this.#hooks, { signal }, this.#transaction) }
+
+  normalize (path: string): string { return this.#hooks._normalize(path) }
+
+  info (path: string): Promise<FileInfo> { return this.#hooks._info(path, this) }
+
+  list (path: string, options: ListOptions): AsyncIterable<readonly FileInfo[]> {
+    return this.#hooks._list(path, { ...options, signal: this.signal })
+  }
+
+  readRange (path: string, start: number, end: number | undefined, options: Omit<RangeOptions, 'signal'> = {}): Promise<RangeRead> {
+    return readSpan(this.#hooks, path, start, end, { ...options, signal: this.signal })
+  }
+
+  async readAll (path: string, options: Omit<RangeOptions, 'signal'> = {}): Promise<Bytes> {
+    return (await this.#hooks._readAll(path, { ...options, signal: this.signal })).data
+  }
+
+  async write (path: string, data: Uint8Array, options: WriteOptions = {}): Promise<FileInfo> {
+    this.refuse('write', 'writing')
+    this.#checkFlag(options)
+    if (this.#transaction === undefined) return this.#hooks._write(path, data, { ...options, signal: this.signal })
+    const writer = await this.openWriter(path, options)
+    try {
+      await writer.write(data)
+      return await writer.commit()
+    } catch (error) {
+      await writer.abort(error)
+      throw error
+    }
+  }
+
+  async openWriter (path: string, options: WriteOptions = {}): Promise<StagedWriter> {
+    this.refuse('write', 'writing')
+    this.#checkFlag(options)
+    // In a transaction the writer outlives the call that began it.
+    const writer = await this.#hooks._openWriter(path, { ...options, signal: this.signal })
+    return this.#transaction === undefined ? writer : this.#transaction.stage(path, writer)
+  }
+
+  delete (paths: readonly string[]): Promise<void> {
+    this.refuse('write', 'deleting')
+    return this.#hooks._delete(paths, this)
+  }
+
+  copy (source: string, target: string): Promise<void> {
+    this.refuse('write', 'copying')
+    return this.#hooks._copy(source, target, this)
+  }
+
+  rename (source: string, target: string): Promise<void> {
+    this.refuse('rename', 'renaming')
+    return this.#hooks._rename(source, target, this)
+  }
+
+  async makeDirectories (path: string): Promise<void> {
+    this.refuse('write', 'making directories')
+    await this.#hooks._makedirs(path, this)
+  }
+
+  async removeDirectory (path: string): Promise<void> {
+    this.refuse('write', 'removing directories')
+    await this.#hooks._rmdir(path, this)
+  }
+
+  #checkFlag ({ flag }: WriteOptions): void {
+    if (flag === 'wx') this.refuse('exclusiveCreate', 'writing only where nothing is yet')
+  }
+
+  /** @throws FsError FORKFS_NOT_SUPPORTED before any I/O, where the capability is not declared */
+  refuse (capability: keyof Capabilities, what: string): void {
+    if (!this.#hooks.capabilities[capability]) throw notSupported(this.#hooks.protocol, what)
+  }
+}
+
+export function notSupported (protocol: string, what: string): FsError {
+  return new FsError('FORKFS_NOT_SUPPORTED', `${protocol} does not support ${what}`, { protocol })
+}

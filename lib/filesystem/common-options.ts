@@ -1,0 +1,23 @@
+/** Options that every file system takes. */
+export interface CommonOptions {
+  /** A new instance that is neither looked up nor stored. @defaultValue false */
+  readonly fresh?: boolean | undefined
+  /** Requests in flight at once over the whole instance, integer >= 1. Divided among the workers of a pool or loader. @defaultValue 64 */
+  readonly maxConcurrency?: number | undefined
+  readonly retry?: RetryOptions | undefined
+  /** Deadline of one bounded request (HEAD, LIST, range, part) in milliseconds, headers, body and retries included. @defaultValue 60,000 */
+  readonly timeoutMs?: number | undefined
+  /** Longest wait for the next byte while we are reading, in milliseconds; then the attempt is given up and, where that is safe, made again. @defaultValue 30,000 */
+  readonly idleTimeoutMs?: number | undefined
+  /** What use by a foreign owner does: rebuild the client, or throw FORKFS_FOREIGN_OWNER. @defaultValue 'reset' */
+  readonly onForeignOwner?: 'reset' | 'throw' | undefined
+}
+
+export interface RetryOptions {
+  /** Tries in all, integer >= 1. @defaultValue 5 */
+  readonly attempts?: number | undefined
+  /** Bound of the first wait in milliseconds; doubles with each attempt, full jitter below it. @defaultValue 50 */
+  readonly baseMs?: number | undefined
+  /** No wait is longer, whatever a Retry-After says. @defaultValue 20,000 */
+  readonly maxMs?: number | undefined
+}

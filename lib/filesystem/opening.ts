@@ -1,0 +1,136 @@
+import type { Readable, Writable } from 'node:stream'
+import { FsError } from '../errors/index.js'
+import { openBytes } from '../file/byte-reader.js'
+import type { ByteReader } from '../file/byte-reader.js'
+import { openCompressedReader, openCompressedWriter } from '../file/compression.js'
+import { readerOf } from '../file/reader.js'
+import type { RangeSource } from '../file/source.js'
+import { nodeReadable, nodeWritable, webReadable, webWritable } from '../file/streams.js'
+import { openWriteHandle } from '../file/writer.js'
+import type { Lease } from '../owner/index.js'
+import type { BoundCore } from './bound-core.js'
+import { notSupported } from './bound-core.js'
+import type { Bytes, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadVerb, StagedWriter, Verb, WriteOptions } from './types.js'
+
+/** What opening needs of a filesystem. */
+export interface Opener {
+  call<T> (operation: string, path: string | undefined, options: Verb | undefined, work: (core: BoundCore) => Promise<T>, lease?: Lease): Promise<T>
+  lease (path: string): Lease
+  normalize (path: string): string
+}
+
+const flagsKnown: readonly OpenFlags[] = ['r', 'r+', 'w', 'wx', 'a']
+
+/** A handle on one version of a file (reading) or on a staged write. */
+export async function openFile (opener: Opener, path: string, flags: OpenFlags, options: OpenOptions): Promise<FileHandle> {
+  if (!flagsKnown.includes(flags)) throw new TypeError(`Expected the flags to be one of ${flagsKnown.join(', ')}, got \`${String(flags)}\``)
+  const lease = opener.lease(path)
+  if (flags === 'r') return readerOf(await openReader(opener, path, lease, options))
+  if (flags === 'a' || flags === 'r+') {
+    return opener.call('open', path, options, core => {
+      core.refuse('write', 'writing')
+      throw notSupported(core.protocol, `opening with '${flags}': write the file anew with 'w'`)
+    })
+  }
+  const { writer, release } = await openWriter(opener, path, lease, { ...options, flag: flags })
+  return openWriteHandle(path, writer, { check: () => { lease.check() }, release })
+}
+
+async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<ByteReader> {
+  const source = await opener.call('open', path, options, core => openSource(opener, core, core.normalize(path), lease, options.ifMatch), lease)
+  const bytes = openBytes(source, { cache: options.cache, blockBytes: options.blockBytes })
+  return options.compression == null ? bytes : openCompressedReader(bytes, options.compression)
+}
+
+async function openSource (opener: Opener, core: BoundCore, path: string, lease: Lease, ifMatch: string | undefined): Promise<RangeSource> {
+  const info = await core.info(path)
+  if (info.type === 'directory') throw new FsError('EISDIR', 'it is a directory', { path })
+  if (ifMatch !== undefined && info.etag !== undefined && info.etag !== ifMatch) throw new FsError('FORKFS_CHANGED', `it is not the version ${ifMatch} any more`, { path })
+  const common = { path, check: () => { lease.check() }, release: () => { lease.release() } }
+  if (info.size === undefined) return wholeSource(common, info, await core.readAll(path, { ifMatch }))
+  return {
+    ...common,
+    info: info as FileInfo & { readonly size: number },
+    read: (start, end, { signal, into }) => opener.call('read', path, { signal }, async bound => {
+      const { data } = await bound.readRange(path, start, end, { ifMatch: info.etag, into })
+      if (data.length !== end - start) throw new FsError('FORKFS_TRUNCATED', `${end - start} bytes were asked for at ${start} and ${data.length} came`, { path })
+      return data
+    }, lease)
+  }
+}
+
+/** A file whose length nobody tells (a chunked reply): read once, then served from memory. */
+function wholeSource (common: Pick<RangeSource, 'path' | 'check' | 'release'>, info: FileInfo, data: Bytes): RangeSource {
+  return {
+    ...common,
+    info: { ...info, size: data.length },
+    read: async (start, end, { into }) => {
+      const bytes = data.slice(start, end)
+      if (into === undefined) return Promise.resolve(bytes)
+      into.set(bytes)
+      return into.subarray(0, bytes.length) as Bytes
+    }
+  }
+}
+
+interface OpenedWriter { readonly writer: StagedWriter, readonly release: () => void }
+
+/** A staged write whose steps are calls: they are refused after a reset, and what they send is aborted with it. */
+async function openWriter (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<OpenedWriter> {
+  const outer = options.signal
+  const abort = (): void => { lease.end(outer?.reason) }
+  const release = (): void => {
+    outer?.removeEventListener('abort', abort)
+    lease.release()
+  }
+  const { cache: _cache, blockBytes: _blockBytes, compression, signal: _signal, ...write } = options
+  const staged = await opener.call('open', path, options, core => core.withSignal(lease.signal).openWriter(core.normalize(path), write), lease)
+  outer?.addEventListener('abort', abort, { once: true })
+  const writer: StagedWriter = {
+    write: chunk => opener.call('write', path, { signal: outer }, () => staged.write(chunk), lease),
+    commit: () => opener.call('commit', path, { signal: outer }, () => staged.commit(), lease),
+    abort: reason => staged.abort(reason)
+  }
+  return { writer: compression == null ? writer : await openCompressedWriter(writer, path, compression), release }
+}
+
+type StreamRange = Verb & { readonly start?: number | undefined, readonly end?: number | undefined, readonly highWaterMark?: number | undefined }
+
+export function readStream (opener: Opener, path: string, options: StreamRange): Readable {
+  const lease = opener.lease(path)
+  return nodeReadable(signal => openReader(opener, path, lease, { signal }), options)
+}
+
+export function webReadStream (opener: Opener, path: string, options: ReadVerb): ReadableStream<Bytes> {
+  const lease = opener.lease(path)
+  return webReadable(signal => openReader(opener, path, lease, { signal, ifMatch: options.ifMatch }), options)
+}
+
+interface LateWriter {
+  readonly open: (signal: AbortSignal) => Promise<StagedWriter>
+  readonly hooks: { readonly path: string, readonly check: () => void, readonly release: () => void, readonly signal: AbortSignal | undefined }
+}
+
+/** A writer that a stream opens with its first chunk. */
+function lateWriter (opener: Opener, path: string, options: Verb & WriteOptions): LateWriter {
+  const lease = opener.lease(path)
+  let release = (): void => {}
+  return {
+    open: async signal => {
+      const opened = await openWriter(opener, path, lease, { ...options, signal })
+      release = opened.release
+      return opened.writer
+    },
+    hooks: { path, check: () => { lease.check() }, release: () => { release() }, signal: options.signal }
+  }
+}
+
+export function writeStream (opener: Opener, path: string, options: Verb & WriteOptions): Writable {
+  const { open, hooks } = lateWriter(opener, path, options)
+  return nodeWritable(open, hooks)
+}
+
+export function webWriteStream (opener: Opener, path: string, options: Verb & WriteOptions): WritableStream<Uint8Array> {
+  const { open, hooks } = lateWriter(opener, path, options)
+  return webWritable(open, hooks)
+}

@@ -1,0 +1,143 @@
+/**
+ * The shapes of the public verbs. Conventions: paths inside a filesystem carry no protocol and no trailing slash; sizes and
+ * offsets are bytes; ranges are half-open [start, end) with negative numbers counting from the end as in
+ * `Array.prototype.slice`; times are Date; what is unknown is undefined; every optional option accepts an explicit undefined.
+ */
+import type { Readable } from 'node:stream'
+
+/** What reads return: fits Response, Blob and crypto.subtle in TypeScript 5.4 to 7 alike. */
+export type Bytes = ReturnType<typeof Uint8Array.of>
+
+export interface FileInfo {
+  /** Full path without protocol. */
+  readonly name: string
+  /** Bytes; undefined where the store does not say. */
+  readonly size: number | undefined
+  readonly type: 'file' | 'directory' | 'other'
+  readonly modified?: Date | undefined
+  readonly created?: Date | undefined
+  /** The version of the contents, with its quotes where the store gives quotes: what `ifMatch` takes. */
+  readonly etag?: string | undefined
+  readonly [extra: string]: unknown
+}
+
+/** What every verb takes. An abort rejects with `signal.reason`; by then nothing of the call is under way any more. */
+export interface Verb { readonly signal?: AbortSignal | undefined }
+
+export interface BulkVerb extends Verb {
+  /** What an error of one item does: reject (default), leave the item out, or stand in its place. */
+  readonly onError?: 'raise' | 'omit' | 'return' | undefined
+  /** Items under way at once, integer >= 1. @defaultValue the instance's maxConcurrency */
+  readonly maxConcurrency?: number | undefined
+  readonly progress?: Progress | undefined
+}
+
+export interface TreeVerb extends Verb {
+  /** Levels below the starting directory, integer >= 1. @defaultValue no limit */
+  readonly maxDepth?: number | undefined
+  /** Directories in the result too. @defaultValue false */
+  readonly withDirectories?: boolean | undefined
+}
+
+/** Files for bulk verbs, bytes for one file; branch() gives the per-file child. */
+export interface Progress {
+  setSize (size: number): void
+  advance (by: number): void
+  branch? (source: string, target: string): Progress | undefined
+  close? (): void
+}
+
+export interface ReadVerb extends Verb {
+  /** First byte; negative counts from the end. @defaultValue 0 */
+  readonly start?: number | undefined
+  /** Byte after the last one; negative counts from the end. @defaultValue the end of the file */
+  readonly end?: number | undefined
+  /** Only this version; else FORKFS_CHANGED. */
+  readonly ifMatch?: string | undefined
+}
+
+export interface ByteRange { readonly path: string, readonly start: number, readonly end: number }
+export interface CopyOptions extends BulkVerb { readonly recursive?: boolean | undefined, readonly maxDepth?: number | undefined }
+
+/** What an implementation can do. A false capability is refused with FORKFS_NOT_SUPPORTED before any I/O. */
+export interface Capabilities {
+  readonly read: boolean
+  readonly write: boolean
+  readonly append: boolean
+  readonly exclusiveCreate: boolean
+  readonly rename: boolean
+  readonly emptyDirectories: boolean
+  readonly sign: boolean
+  /** Byte ranges can be asked for; without it a range read fetches the whole file. */
+  readonly ranges: boolean
+}
+
+export type OpenFlags = 'r' | 'r+' | 'w' | 'wx' | 'a'
+
+export interface WriteOptions {
+  /** 'wx': only if nothing is there yet (EEXIST). @defaultValue 'w' */
+  readonly flag?: 'w' | 'wx' | undefined
+  /** Only over this version, else FORKFS_CHANGED. */
+  readonly ifMatch?: string | undefined
+  readonly contentType?: string | undefined
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+  /** Bytes per part of a multipart upload, integer >= 1. @defaultValue 8 MiB */
+  readonly partBytes?: number | undefined
+}
+
+export type ReadStrategyName = 'none' | 'readahead' | 'bytes' | 'block' | 'first' | 'all' | 'parts' | 'shared'
+export type CompressionName = 'gzip' | 'deflate' | 'brotli' | 'zstd'
+
+export interface OpenOptions extends Verb, WriteOptions {
+  /** How reads are cached. @defaultValue 'readahead' */
+  readonly cache?: ReadStrategyName | undefined
+  /** Bytes per block of the read strategy. @defaultValue 1 MiB */
+  readonly blockBytes?: number | undefined
+  /** Decompress what is read, compress what is written. 'infer' goes by the suffix. @defaultValue null (bytes as stored) */
+  readonly compression?: 'infer' | CompressionName | null | undefined
+}
+
+/** A write in progress: nothing is visible before commit(); abort() leaves nothing behind. */
+export interface StagedWriter {
+  /** Takes the bytes before it resolves: the caller may reuse the chunk afterwards. */
+  write (chunk: Uint8Array): Promise<void>
+  commit (): Promise<FileInfo>
+  abort (reason: unknown): Promise<void>
+}
+
+/** Shaped like node:fs/promises FileHandle, so that code written for it works; random access in read modes. */
+export interface FileHandle extends AsyncDisposable {
+  readonly path: string
+  /** Bytes of the version that was opened; for a write, bytes taken so far; undefined where the store does not say. */
+  readonly size: number | undefined
+  read (buffer: Uint8Array, offset?: number, length?: number, position?: number | null): Promise<{ bytesRead: number, buffer: Uint8Array }>
+  /** Exactly [start, end), shorter only at the end of the file, never padded. */
+  readRange (start: number, end: number, options?: Verb): Promise<Bytes>
+  readFile (options?: null | undefined): Promise<Bytes>
+  readFile (encoding: BufferEncoding): Promise<string>
+  readLines (): AsyncIterable<string>
+  write (data: Uint8Array | string): Promise<{ bytesWritten: number }>
+  stat (): Promise<FileInfo>
+  /** node:fs semantics: `end` is inclusive. */
+  createReadStream (options?: { readonly start?: number | undefined, readonly end?: number | undefined }): Readable
+  /** Make what was written visible at the path, once. close() does it too, unless a write failed or abort() came first. */
+  commit (): Promise<void>
+  abort (reason?: unknown): Promise<void>
+  close (): Promise<void>
+  /** Without a close() before it a write is aborted (an exception must not publish half a file), with a process warning when bytes are lost by it. */
+  [Symbol.asyncDispose] (): Promise<void>
+}
+
+/** What one hook call answers to a range: the bytes that exist of [start, end), and the version they belong to. */
+export interface RangeRead {
+  readonly data: Bytes
+  readonly etag?: string | undefined
+  /** Size of the whole file, where the answer tells it. */
+  readonly size?: number | undefined
+}
+export interface RangeOptions extends Verb {
+  /** Only this version; another one is FORKFS_CHANGED. */
+  readonly ifMatch?: string | undefined
+  /** Where the bytes belong; `data` is then a view of it. At least end - start bytes long. */
+  readonly into?: Uint8Array | undefined
+}

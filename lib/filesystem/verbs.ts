@@ -1,0 +1,299 @@
+import type { Readable, Writable } from 'node:stream'
+import { FsError, isFsError } from '../errors/index.js'
+import type { Lease } from '../owner/index.js'
+import type { BoundCore } from './bound-core.js'
+import { cat, head, readBlock, readText, tail } from './cat.js'
+import type { CatOptions } from './cat.js'
+import { cp, mv } from './copy.js'
+import { du } from './du.js'
+import { expandPath } from './expand.js'
+import type { ExpandOptions } from './expand.js'
+import { find, listTree } from './find.js'
+import type { FindOptions } from './find.js'
+import { get, put } from './get-put.js'
+import { glob } from './glob.js'
+import type { GlobOptions } from './glob.js'
+import { openFile, readStream, webReadStream, webWriteStream, writeStream } from './opening.js'
+import type { Opener } from './opening.js'
+import { readSlice } from './read-slice.js'
+import { rm } from './remove.js'
+import { catRanges } from './ranges.js'
+import type { CatRangesOptions } from './ranges.js'
+import { runBulk } from './bulk.js'
+import { walk } from './walk.js'
+import type { WalkOptions, WalkStep } from './walk.js'
+import type {
+  BulkVerb, ByteRange, Bytes, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, ReadVerb, TreeVerb, Verb, WriteOptions
+} from './types.js'
+
+type Paths = string | readonly string[]
+type RemoveOptions = Verb & { readonly recursive?: boolean | undefined, readonly maxDepth?: number | undefined, readonly progress?: Progress | undefined }
+type StreamRange = Verb & { readonly start?: number | undefined, readonly end?: number | undefined, readonly highWaterMark?: number | undefined }
+
+function toBytes (data: Uint8Array | string): Uint8Array {
+  if (typeof data === 'string') return new TextEncoder().encode(data)
+  if (ArrayBuffer.isView(data) && Object.prototype.toString.call(data) === '[object Uint8Array]') return data
+  throw new TypeError(`Expected the data to be a string or a Uint8Array, got (${data === null ? 'null' : typeof data})`)
+}
+
+/** ENOENT (a part of the path that is no directory, too) is an answer; everything else is an error. */
+function isMissing (error: unknown): boolean { return isFsError(error, 'ENOENT', 'ENOTDIR') }
+
+/** The public verbs, once for all implementations: each is one call (see FileSystem), done by the hooks and the rooms beside this file. */
+export abstract class Verbs {
+  protected abstract _call<T> (operation: string, path: string | undefined, options: Verb | undefined, work: (core: BoundCore) => Promise<T>, lease?: Lease): Promise<T>
+  protected abstract _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<T>): AsyncIterableIterator<T>
+  protected abstract _lease (path: string): Lease
+  protected abstract _normalize (path: string): string
+  protected abstract _sign (path: string, options: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string>
+  protected abstract _mkdir (path: string, options: Verb): Promise<void>
+  abstract invalidateCache (path?: string): void
+
+  /** What lies directly in a directory; a file gives itself. @throws FsError ENOENT */
+  ls (path: string, options: Verb & { readonly refresh?: boolean | undefined } = {}): Promise<FileInfo[]> {
+    return this._call('ls', path, options, async core => {
+      if (options.refresh === true) this.invalidateCache(path)
+      const entries: FileInfo[] = []
+      for await (const entry of listTree(core, path)) entries.push(entry)
+      return entries
+    })
+  }
+
+  /** Entry by entry, in listing order; memory stays flat whatever the size of the tree. */
+  list (path: string, options: Verb & { readonly recursive?: boolean | undefined } = {}): AsyncIterableIterator<FileInfo> {
+    return this._iterate('list', path, options, core => listTree(core, path, options))
+  }
+
+  info (path: string, options?: Verb): Promise<FileInfo> {
+    return this._call('info', path, options, core => core.info(core.normalize(path)))
+  }
+
+  /** False only for what is not there: an unreachable or forbidding store rejects. */
+  exists (path: string, options?: Verb): Promise<boolean> {
+    return this._call('exists', path, options, core => this.#type(core, path).then(type => type !== undefined))
+  }
+
+  isFile (path: string, options?: Verb): Promise<boolean> {
+    return this._call('isFile', path, options, core => this.#type(core, path).then(type => type === 'file'))
+  }
+
+  isDirectory (path: string, options?: Verb): Promise<boolean> {
+    return this._call('isDirectory', path, options, core => this.#type(core, path).then(type => type === 'directory'))
+  }
+
+  async #type (core: BoundCore, path: string): Promise<FileInfo['type'] | undefined> {
+    try {
+      return (await core.info(core.normalize(path))).type
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  size (path: string, options?: Verb): Promise<number | undefined> {
+    return this._call('size', path, options, async core => (await core.info(core.normalize(path))).size)
+  }
+
+  walk (path: string, options: Verb & WalkOptions = {}): AsyncIterableIterator<WalkStep> {
+    return this._iterate('walk', path, options, core => walk(core, path, options))
+  }
+
+  /** Sorted names of files (and directories on request); with `detail` the same keys mapped to their info. */
+  find (path: string, options?: TreeVerb & { readonly detail?: false | undefined }): Promise<string[]>
+  find (path: string, options: TreeVerb & { readonly detail: true }): Promise<Map<string, FileInfo>>
+  find (path: string, options: TreeVerb & FindOptions = {}): Promise<string[] | Map<string, FileInfo>> {
+    return this._call('find', path, options, core => find(core, path, options))
+  }
+
+  glob (pattern: string, options?: TreeVerb & { readonly detail?: false | undefined }): Promise<string[]>
+  glob (pattern: string, options: TreeVerb & { readonly detail: true }): Promise<Map<string, FileInfo>>
+  glob (pattern: string, options: TreeVerb & GlobOptions = {}): Promise<string[] | Map<string, FileInfo>> {
+    return this._call('glob', pattern, options, core => glob(core, pattern, options))
+  }
+
+  du (path: string, options: TreeVerb = {}): Promise<number> {
+    return this._call('du', path, options, core => du(core, path, options))
+  }
+
+  expandPath (path: Paths, options: Verb & ExpandOptions = {}): Promise<string[]> {
+    return this._call('expandPath', first(path), options, core => expandPath(core, path, options))
+  }
+
+  // ------------------------------------------------------------------------------------------------ reading
+
+  /** A file or a part of it, in parallel parts where it is long. Ranges as in Array.prototype.slice: what lies past the end is left out. */
+  catFile (path: string, options: ReadVerb = {}): Promise<Bytes> {
+    return this._call('catFile', path, options, core => readSlice(core, core.normalize(path), options))
+  }
+
+  cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>
+  cat (path: Paths, options?: BulkVerb & { readonly recursive?: boolean | undefined }): Promise<Bytes | Map<string, Bytes | Error>>
+  cat (path: Paths, options: CatOptions = {}): Promise<Bytes | Map<string, Bytes | Error>> {
+    return this._call('cat', first(path), options, core => cat(core, path, options))
+  }
+
+  /** Many ranges of many files at once: near ranges share a request, results come in input order, exact lengths. */
+  catRanges (ranges: readonly ByteRange[], options: CatRangesOptions = {}): Promise<Array<Bytes | Error>> {
+    return this._call('catRanges', ranges[0]?.path, options, core => catRanges(core, ranges, options))
+  }
+
+  readText (path: string, options: Verb & { readonly encoding?: BufferEncoding | undefined } = {}): Promise<string> {
+    return this._call('readText', path, options, core => readText(core, path, options.encoding))
+  }
+
+  head (path: string, bytes?: number, options?: Verb): Promise<Bytes> {
+    return this._call('head', path, options, core => head(core, path, bytes))
+  }
+
+  tail (path: string, bytes?: number, options?: Verb): Promise<Bytes> {
+    return this._call('tail', path, options, core => tail(core, path, bytes))
+  }
+
+  readBlock (path: string, offset: number, length: number, options: Verb & { readonly delimiter?: Uint8Array | undefined } = {}): Promise<Bytes> {
+    return this._call('readBlock', path, options, core => readBlock(core, path, offset, length, options))
+  }
+
+  // ------------------------------------------------------------------------------------------------ writing
+
+  pipeFile (path: string, data: Uint8Array | string, options: Verb & WriteOptions = {}): Promise<FileInfo> {
+    return this._call('pipeFile', path, options, core => core.write(core.normalize(path), toBytes(data), options))
+  }
+
+  pipe (files: ReadonlyMap<string, Uint8Array | string> | Readonly<Record<string, Uint8Array | string>>, options: BulkVerb = {}): Promise<void> {
+    return this._call('pipe', undefined, options, async core => {
+      const entries = (files instanceof Map ? [...files] : Object.entries(files)) as Array<[string, Uint8Array | string]>
+      const ready = entries.map(([path, data]) => [core.normalize(path), toBytes(data)] as const)
+      const concurrency = options.maxConcurrency ?? core.concurrency
+      await runBulk(ready, ([path, data], _index, signal) => core.withSignal(signal).write(path, data), { ...options, concurrency, signal: core.signal })
+    })
+  }
+
+  writeText (path: string, text: string, options: Verb & WriteOptions = {}): Promise<FileInfo> {
+    return this._call('writeText', path, options, core => core.write(core.normalize(path), toBytes(text), options))
+  }
+
+  /** Make the file if it is missing; empty it unless `truncate` is false. */
+  touch (path: string, options: Verb & { readonly truncate?: boolean | undefined } = {}): Promise<void> {
+    return this._call('touch', path, options, async core => {
+      const name = core.normalize(path)
+      if (options.truncate === false && await this.#type(core, path) !== undefined) { await this._touch(name, core); return }
+      await core.write(name, new Uint8Array(0))
+    })
+  }
+
+  /** Set the modification time of an existing file. */
+  protected _touch (path: string, _options: Verb): Promise<void> {
+    return Promise.reject(new FsError('FORKFS_NOT_SUPPORTED', 'the time of an existing file can not be set here', { path }))
+  }
+
+  // ------------------------------------------------------------------------------------------------ trees
+
+  get (remote: Paths, local: Paths, options: CopyOptions = {}): Promise<void> {
+    return this._call('get', first(remote), options, core => get(core, remote, local, options))
+  }
+
+  put (local: Paths, remote: Paths, options: CopyOptions = {}): Promise<void> {
+    return this._call('put', first(remote), options, core => put(core, local, remote, options))
+  }
+
+  cp (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
+    return this._call('cp', first(source), options, core => cp(core, source, target, options))
+  }
+
+  mv (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
+    return this._call('mv', first(source), options, core => mv(core, source, target, options))
+  }
+
+  rm (path: Paths, options: RemoveOptions = {}): Promise<void> {
+    return this._call('rm', first(path), options, core => rm(core, path, options))
+  }
+
+  /** Make a directory, with its parents unless `createParents` is false. @throws FsError EEXIST; ENOENT without parents */
+  mkdir (path: string, options: Verb & { readonly createParents?: boolean | undefined } = {}): Promise<void> {
+    return this._call('mkdir', path, options, async core => {
+      core.refuse('write', 'making directories')
+      const name = core.normalize(path)
+      if (options.createParents !== false && core.capabilities.emptyDirectories) await core.makeDirectories(name.slice(0, Math.max(name.lastIndexOf('/'), core.root.length)))
+      await this._mkdir(name, core)
+    })
+  }
+
+  /** Make a directory with its parents. @throws FsError EEXIST where it is there, unless `existOk` */
+  makedirs (path: string, options: Verb & { readonly existOk?: boolean | undefined } = {}): Promise<void> {
+    return this._call('makedirs', path, options, async core => {
+      core.refuse('write', 'making directories')
+      if (options.existOk !== true && core.capabilities.emptyDirectories && await this.#type(core, path) !== undefined) throw new FsError('EEXIST', 'it exists already')
+      await core.makeDirectories(core.normalize(path))
+    })
+  }
+
+  rmdir (path: string, options?: Verb): Promise<void> {
+    return this._call('rmdir', path, options, core => core.removeDirectory(core.normalize(path)))
+  }
+
+  // ------------------------------------------------------------------------------------------------ the rest
+
+  /** A text that changes when the contents may have changed: the version where the store has one, else size and time. */
+  checksum (path: string, options?: Verb): Promise<string> {
+    return this._call('checksum', path, options, async core => {
+      const { etag, size, modified } = await core.info(core.normalize(path))
+      return etag ?? `${size ?? ''}-${modified?.getTime() ?? ''}`
+    })
+  }
+
+  /** A URL that works without credentials for a while. @defaultValue expiresSeconds 100, method 'GET' */
+  sign (path: string, options: Verb & { readonly expiresSeconds?: number | undefined, readonly method?: 'GET' | 'PUT' | undefined } = {}): Promise<string> {
+    return this._call('sign', path, options, async core => {
+      core.refuse('sign', 'signed URLs')
+      const { expiresSeconds = 100, method = 'GET' } = options
+      if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1) throw new RangeError(`Expected \`expiresSeconds\` to be an integer >= 1, got \`${expiresSeconds}\``)
+      return this._sign(core.normalize(path), { expiresSeconds, method, signal: core.signal })
+    })
+  }
+
+  #opener (): Opener {
+    return {
+      call: (operation, path, options, work, lease) => this._call(operation, path, options, work, lease),
+      lease: path => this._lease(path),
+      normalize: path => this._normalize(path)
+    }
+  }
+
+  open (path: string, flags: OpenFlags = 'r', options: OpenOptions = {}): Promise<FileHandle> {
+    return openFile(this.#opener(), path, flags, options)
+  }
+
+  /** open, fn, close; what fn throws aborts a write. */
+  async withFile<T> (path: string, flags: OpenFlags, fn: (file: FileHandle) => Promise<T>, options: OpenOptions = {}): Promise<T> {
+    const file = await this.open(path, flags, options)
+    let result: T
+    try {
+      result = await fn(file)
+    } catch (error) {
+      await file.abort(error)
+      await file.close().catch(() => {}) // the error of fn is the one that counts
+      throw error
+    }
+    await file.close()
+    return result
+  }
+
+  /** node:fs semantics: `end` is inclusive. */
+  createReadStream (path: string, options: StreamRange = {}): Readable {
+    return readStream(this.#opener(), path, options)
+  }
+
+  createWriteStream (path: string, options: Verb & WriteOptions = {}): Writable {
+    return writeStream(this.#opener(), path, options)
+  }
+
+  readable (path: string, options: ReadVerb = {}): ReadableStream<Bytes> {
+    return webReadStream(this.#opener(), path, options)
+  }
+
+  writable (path: string, options: Verb & WriteOptions = {}): WritableStream<Uint8Array> {
+    return webWriteStream(this.#opener(), path, options)
+  }
+}
+
+function first (paths: Paths): string | undefined { return typeof paths === 'string' ? paths : paths[0] }

@@ -1,0 +1,153 @@
+import { readerNames } from './readers/index.js'
+import { resolveRank } from './plan.js'
+import type { LoaderOptions } from './types.js'
+
+const names = ['shards', 'reader', 'options', 'workers', 'kind', 'prefetchBytes', 'ordered', 'shuffle', 'rank', 'worldSize', 'even', 'epoch', 'onError',
+  'resume', 'progress', 'signal'] as const satisfies ReadonlyArray<keyof LoaderOptions>
+const shuffleNames = ['seed', 'buffer'] as const
+const defaultPrefetchBytes = 64 * 1024 * 1024
+
+/** What is left to find out is the list of shards (a glob needs a listing) and the number of workers. */
+export interface ResolvedLoaderOptions {
+  readonly shards: LoaderOptions['shards']
+  readonly reader: LoaderOptions['reader']
+  readonly options: LoaderOptions['options']
+  /** undefined: min(4, available parallelism, number of shards). */
+  readonly workers: number | undefined
+  readonly kind: NonNullable<LoaderOptions['kind']>
+  readonly prefetchBytes: number
+  readonly ordered: boolean
+  readonly seed: number | undefined
+  /** Samples in the shuffle buffer; undefined: only shards are shuffled. */
+  readonly buffer: number | undefined
+  readonly rank: number
+  readonly worldSize: number
+  readonly even: LoaderOptions['even']
+  readonly epoch: number
+  readonly onError: 'raise' | 'skip'
+  readonly resume: LoaderOptions['resume']
+  readonly progress: LoaderOptions['progress']
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * Check everything that needs no I/O and fill the defaults.
+ *
+ * @param env normally process.env: where launchers put rank and world size
+ * @throws TypeError for a wrong type, an unknown option (naming the nearest known one), or a rank left open where a launcher set one
+ * @throws RangeError for a number out of its range
+ */
+export function resolveLoaderOptions (options: LoaderOptions, env: Readonly<Record<string, string | undefined>>): ResolvedLoaderOptions {
+  if (!isObject(options)) throw wrong('options', 'an object', options)
+  knownNames(options, names, '')
+  const { shards, reader, workers, kind, prefetchBytes, ordered, epoch, even, onError, resume, progress, signal } = options
+  checkShards(shards)
+  checkReader(reader)
+  if (workers !== undefined) integer('workers', workers, 0)
+  if (kind !== undefined) oneOf('kind', kind, ['thread', 'process', 'in-process'])
+  if (prefetchBytes !== undefined) integer('prefetchBytes', prefetchBytes, 1)
+  if (ordered !== undefined && typeof ordered !== 'boolean') throw wrong('ordered', 'a boolean', ordered)
+  if (epoch !== undefined) integer('epoch', epoch, 0)
+  if (even !== undefined) oneOf('even', even, ['drop', 'pad', 'error'])
+  if (onError !== undefined) oneOf('onError', onError, ['raise', 'skip'])
+  for (const name of ['options', 'resume', 'progress'] as const) {
+    if (options[name] !== undefined && !isObject(options[name])) throw wrong(name, 'an object', options[name])
+  }
+  if (signal !== undefined && !(isObject(signal) && 'aborted' in signal && typeof signal.addEventListener === 'function')) throw wrong('signal', 'an AbortSignal', signal)
+  return {
+    shards, reader, options: options.options, workers, kind: kind ?? 'thread', prefetchBytes: prefetchBytes ?? defaultPrefetchBytes, ordered: ordered ?? true,
+    ...resolveShuffle(options.shuffle), ...resolveRank(options, env), even, epoch: epoch ?? 0, onError: onError ?? 'raise', resume, progress, signal
+  }
+}
+
+function resolveShuffle (shuffle: LoaderOptions['shuffle']): { readonly seed: number | undefined, readonly buffer: number | undefined } {
+  if (shuffle === undefined || shuffle === false) return { seed: undefined, buffer: undefined }
+  if (!isObject(shuffle)) throw wrong('shuffle', 'false or { seed, buffer }', shuffle)
+  knownNames(shuffle, shuffleNames, 'shuffle.')
+  integer('shuffle.seed', shuffle.seed, 0)
+  if (shuffle.buffer !== undefined) integer('shuffle.buffer', shuffle.buffer, 1)
+  return { seed: shuffle.seed, buffer: shuffle.buffer }
+}
+
+function checkShards (shards: LoaderOptions['shards']): void {
+  const list = isObject(shards) && 'fs' in shards ? shards.paths : shards
+  const name = list === shards ? 'shards' : 'shards.paths'
+  if (list !== shards) {
+    knownNames(shards as object, ['fs', 'paths'], 'shards.')
+    const { fs } = shards as { readonly fs: unknown }
+    if (!isObject(fs) || !('$forkfs' in fs)) throw wrong('shards.fs', 'a FileSystem', fs)
+  }
+  if (typeof list === 'string') {
+    if (list === '') throw wrong(name, 'a URL or path, or an array of them', list)
+    return
+  }
+  if (!Array.isArray(list)) throw wrong(name, 'a URL or path, or an array of them', list)
+  if (list.length === 0) throw new RangeError(`Expected \`${name}\` to have at least one shard, got none`)
+  list.forEach((shard: unknown, at) => { if (typeof shard !== 'string' || shard === '') throw wrong(`${name}[${at}]`, 'a URL or path', shard) })
+}
+
+function checkReader (reader: LoaderOptions['reader']): void {
+  if (isUrl(reader)) return
+  if (typeof reader !== 'string') throw wrong('reader', `one of ${readerNames.join(', ')}, or the URL of a module`, reader)
+  if ((readerNames as readonly string[]).includes(reader)) return
+  throw new TypeError(`Expected \`reader\` to be one of ${readerNames.join(', ')}, or the URL of a module, got \`${reader}\`${hint(reader, readerNames)}`)
+}
+
+/** By shape: a URL of another realm is one too. */
+function isUrl (value: unknown): value is URL {
+  return isObject(value) && typeof (value as { href?: unknown }).href === 'string' && typeof (value as { protocol?: unknown }).protocol === 'string'
+}
+
+function isObject (value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function knownNames (given: object, known: readonly string[], prefix: string): void {
+  for (const name of Object.keys(given)) {
+    if (!known.includes(name)) throw new TypeError(`Expected no option \`${prefix}${name}\`${hint(name, known) || `; known are ${known.join(', ')}`}`)
+  }
+}
+
+function oneOf (name: string, value: unknown, known: readonly string[]): void {
+  if (typeof value === 'string' && known.includes(value)) return
+  throw new TypeError(`Expected \`${name}\` to be one of ${known.join(', ')}, got \`${String(value)}\` (${typeof value})${typeof value === 'string' ? hint(value, known) : ''}`)
+}
+
+function integer (name: string, value: unknown, least: number): void {
+  if (typeof value !== 'number') throw wrong(name, `an integer >= ${least}`, value)
+  if (!Number.isSafeInteger(value) || value < least) throw new RangeError(`Expected \`${name}\` to be an integer >= ${least}, got \`${value}\` (number)`)
+}
+
+/** Objects are named by their type only: they may hold secrets. */
+function wrong (name: string, expected: string, value: unknown): TypeError {
+  const shown = typeof value === 'object' && value !== null ? 'an object' : `\`${String(value)}\` (${typeof value})`
+  return new TypeError(`Expected \`${name}\` to be ${expected}, got ${Array.isArray(value) ? 'an array' : shown}`)
+}
+
+function hint (name: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  return near === undefined ? '' : `; did you mean \`${near}\`?`
+}
+
+/** The known name with the fewest edits, if they are at most a third of its letters (and at least two). */
+export function nearest (name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let least = Infinity
+  for (const candidate of known) {
+    const distance = edits(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < least && distance <= Math.max(2, candidate.length / 3)) [best, least] = [candidate, distance]
+  }
+  return best
+}
+
+/** Levenshtein, one row at a time. */
+function edits (a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > b.length) return Infinity
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}

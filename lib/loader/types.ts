@@ -1,0 +1,89 @@
+/** The public shapes of forkfs/loader. */
+import type { FileSystem } from '../filesystem/filesystem.js'
+import type { Bytes, Progress } from '../filesystem/types.js'
+import type { OwnerTag } from '../owner/index.js'
+import type { WorkerKind } from '../workers/types.js'
+
+export interface LoaderOptions {
+  /** Shard URLs, one glob URL, or paths (or a glob) of an instance of yours, which travels to the workers. */
+  readonly shards: string | readonly string[] | { readonly fs: FileSystem, readonly paths: string | readonly string[] }
+  /** Built-in, or a module whose default export is a {@link CustomReader}. */
+  readonly reader: 'tar' | 'jsonl' | 'lines' | 'bytes' | URL
+  /** Constructor options by protocol, as urlToFs takes them. */
+  readonly options?: Readonly<Record<string, object | undefined>> | undefined
+  /** Integer >= 0; 0: in this thread. @defaultValue min(4, available parallelism, number of shards) */
+  readonly workers?: number | undefined
+  /** @defaultValue 'thread' */
+  readonly kind?: WorkerKind | undefined
+  /** Workers read ahead of the consumer up to this many bytes each. @defaultValue 64 MiB */
+  readonly prefetchBytes?: number | undefined
+  /** Shards in their order and samples in theirs; false gives them as they come. @defaultValue true */
+  readonly ordered?: boolean | undefined
+  /** `seed`: integer >= 0, the order of the shards; `buffer`: samples held to mix them, too. @defaultValue false */
+  readonly shuffle?: false | { readonly seed: number, readonly buffer?: number | undefined } | undefined
+  /**
+   * This node's share of the shards: a number with worldSize, or 'env' (RANK and WORLD_SIZE, SLURM_PROCID and SLURM_NTASKS). Where such
+   * variables name several ranks and `rank` is not set, a TypeError names both choices: nobody reads 1/N by accident. @defaultValue 'all'
+   */
+  readonly rank?: number | 'env' | 'all' | undefined
+  readonly worldSize?: number | undefined
+  /** Shards that do not divide: drop the rest, repeat some, or refuse. @defaultValue the ranks may differ by one shard */
+  readonly even?: 'drop' | 'pad' | 'error' | undefined
+  /** Integer >= 0; another epoch, another shuffle. @defaultValue 0 */
+  readonly epoch?: number | undefined
+  /** 'skip': a broken shard or sample is counted and left out. @defaultValue 'raise' */
+  readonly onError?: 'raise' | 'skip' | undefined
+  readonly resume?: LoaderState | undefined
+  readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * WebDataset: the files of one key, by what follows the first dot of their last name, in lower case. A file without a dot is `''`
+ * of its whole name.
+ */
+export interface TarSample { readonly key: string, readonly shard: string, readonly files: Readonly<Record<string, Bytes>> }
+/** A whole shard as it is stored. */
+export interface BytesSample { readonly shard: string, readonly data: Bytes }
+
+/** JSON. Counts what the consumer has taken, not what workers produced; survives another number of workers. */
+export interface LoaderState { readonly v: 1, readonly [field: string]: unknown }
+
+export interface WorkerStats {
+  readonly owner: OwnerTag
+  readonly shards: number
+  readonly samples: number
+  readonly bytes: number
+  readonly resets: number
+}
+
+export interface LoaderStats {
+  readonly samples: number
+  readonly bytes: number
+  readonly skipped: number
+  readonly restarts: number
+  readonly perWorker: readonly WorkerStats[]
+}
+
+/** What a custom reader is told. Plain data but for the signal. */
+export interface ReaderContext {
+  /** The shard as the loader was given it; `path` is the same within `fs`. */
+  readonly shard: string
+  /** Its place in the list that the loader was given. */
+  readonly index: number
+  readonly epoch: number
+  /** Of `shuffle`; undefined without. A reader that makes random choices derives them from it, the epoch and the index. */
+  readonly seed: number | undefined
+  readonly rank: number
+  readonly worldSize: number
+  /** Aborted when the loader is closed or no longer wants the shard. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * The default export of a reader module. It runs in a worker and yields the samples of one shard. It must be deterministic: the same
+ * shard and context, the same values in the same order, because a resumed loader (and one whose worker died) runs it again and leaves
+ * out as many as were taken. Values travel by structured clone: plain data, Map, Set, Date, typed arrays; class instances arrive as plain objects and
+ * functions are refused with FORKFS_UNCLONEABLE. An ArrayBuffer whose bytes the reader does not use again is cheapest.
+ */
+export type CustomReader = (fs: FileSystem, path: string, context: ReaderContext) => AsyncGenerator<unknown, void, undefined>

@@ -1,0 +1,65 @@
+/** Reply headers, names in lower case; repeated lines are joined with ', ' (set-cookie is of no use here). */
+export type ReplyHeaders = Readonly<Record<string, string | undefined>>
+
+/** One HTTP request, ready to be written: nothing in it is parsed, encoded or normalised again. */
+export interface NetRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH'
+  /** 'https://host:port' */
+  readonly origin: string
+  /** Request target with query, byte for byte: it begins with '/'. */
+  readonly path: string
+  /** Names and values in turn, `host` included where it differs from the origin's. */
+  readonly headers: readonly string[]
+  readonly body?: Uint8Array | undefined
+}
+
+export interface ReplyHead { readonly status: number, readonly headers: ReplyHeaders }
+export interface NetReply extends ReplyHead { readonly body: Uint8Array }
+export interface NetStream extends ReplyHead {
+  /** Chunks as they come. Ending the iteration early closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** Where the body of a reply goes. */
+export interface Destination {
+  /** At least as long as the body; the reply's `body` is then a view of it. */
+  readonly into?: Uint8Array | undefined
+  /** More than this is refused with FORKFS_PROTOCOL. @defaultValue 64 MiB */
+  readonly maxBytes?: number | undefined
+}
+
+export interface ExchangeOptions {
+  readonly signal: AbortSignal
+  /** The whole of the exchange must end before it: performance.now() in milliseconds. */
+  readonly deadline: number
+  /** Longest silence of the other side in milliseconds. */
+  readonly idleMs: number
+  /** Asked when the head of the reply is there. May throw: the connection is closed and the exchange fails with that error. */
+  readonly destination?: ((head: ReplyHead) => Destination) | undefined
+}
+
+/** How a failed exchange ended, for the decision whether it may go again. */
+export class TransportError extends Error {
+  /** connect: nothing was sent. lost: the connection ended. cut: the body ended early. deadline, idle: our clocks. protocol: not HTTP. */
+  readonly kind: 'connect' | 'lost' | 'cut' | 'deadline' | 'idle' | 'protocol'
+  constructor (kind: TransportError['kind'], message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.kind = kind
+  }
+
+  static { Object.defineProperty(this.prototype, 'name', { value: 'TransportError' }) }
+}
+
+/** What moves bytes. One per owner; it pools connections by origin. */
+export interface Transport {
+  /** A bounded exchange: the whole body in memory. Rejects with TransportError, or with `signal.reason`. */
+  request (request: NetRequest, options: ExchangeOptions): Promise<NetReply>
+  /** An unbounded body, read as the consumer asks; the deadline covers the head, the idle clock the body while it is asked for. */
+  stream (request: NetRequest, options: ExchangeOptions): Promise<NetStream>
+  /** Connections open now. */
+  readonly sockets: number
+  /** Wait for what is under way, then close. */
+  close (): Promise<void>
+  /** Destroy every connection now; synchronous. */
+  destroy (): void
+}

@@ -1,0 +1,112 @@
+import type { FileSystem } from '../filesystem/filesystem.js'
+import { withheld } from '../filesystem/descriptor.js'
+import type { Withheld } from '../filesystem/descriptor.js'
+import { canonical, isRecord, resolveOptions } from '../filesystem/options.js'
+import { onReset } from '../owner/index.js'
+import { checkPlaces, configuredOptions, configVersion } from './config.js'
+import { implementationOf } from './protocols.js'
+import type { Implementation } from './protocols.js'
+
+/** Instances kept at once; the least recently used leaves, unclosed: whoever holds it goes on using it. */
+const capacity = 256
+const aliasCapacity = 4096
+
+interface Cached { readonly key: string, readonly instance: FileSystem, used: number }
+
+/** Canonical text of class and resolved options -> instance. The texts hold secrets and stay here. */
+const instances = new Map<string, Cached>()
+/** The same by the options as they were written: the hot path neither merges nor checks them again. */
+const aliases = new Map<string, Cached>()
+let aliasVersion = 0
+let clock = 0
+const classes = new WeakMap<Implementation, number>()
+let lastClass = 0
+
+onReset(() => {
+  const count = instances.size
+  instances.clear()
+  aliases.clear()
+  return { instances: count }
+})
+
+function classNumber (type: Implementation): number {
+  let number = classes.get(type)
+  if (number === undefined) {
+    number = ++lastClass
+    classes.set(type, number)
+  }
+  return number
+}
+
+function touch (entry: Cached): Cached {
+  entry.used = ++clock
+  return entry
+}
+
+const construct = (type: Implementation, options: object): FileSystem => new type(options as never)
+
+/** Options that were given: undefined is as good as absent. */
+function given (options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const result: Record<string, unknown> = {}
+  for (const name of Object.keys(options)) if (options[name] !== undefined) result[name] = options[name]
+  return result
+}
+
+/** The cached instance for options that are final (configuration merged in, or from a descriptor). */
+export function instanceFor (type: Implementation, options: Readonly<Record<string, unknown>>, kept?: Withheld): Cached {
+  const { fresh: _fresh, ...resolved } = resolveOptions(type.protocols[0] ?? type.name, options, type.options)
+  const key = `${classNumber(type)}\n${canonical(resolved)}\n${canonical(kept)}`
+  const found = instances.get(key)
+  if (found !== undefined) return touch(found)
+  const instance = construct(type, kept === undefined ? options : { ...options, [withheld]: kept })
+  const entry: Cached = touch({ key, instance, used: 0 })
+  instances.set(key, entry)
+  if (instances.size > capacity) forgetOldest()
+  return entry
+}
+
+function forgetOldest (): void {
+  let oldest: Cached | undefined
+  for (const entry of instances.values()) if (oldest === undefined || entry.used < oldest.used) oldest = entry
+  if (oldest !== undefined) forget(oldest.key)
+}
+
+function forget (key: string): void {
+  instances.delete(key)
+  for (const [alias, entry] of aliases) if (entry.key === key) aliases.delete(alias)
+}
+
+/**
+ * The instance for a protocol and its options: the same object for the same options in the same owner and epoch, whatever
+ * the order of keys, explicit defaults included. `{ fresh: true }` gives a new, uncached one. Never talks to the store.
+ * @throws TypeError for unknown or malformed options; FsError FORKFS_UNKNOWN_PROTOCOL, FORKFS_NOT_LOADED, FORKFS_CONFIG
+ */
+export function filesystem (protocol: string, options: Readonly<Record<string, unknown>> = {}): FileSystem {
+  if (aliasVersion !== configVersion()) {
+    aliases.clear()
+    aliasVersion = configVersion()
+  }
+  const type = implementationOf(protocol)
+  const alias = `${classNumber(type)} ${canonical(options)}`
+  const hit = aliases.get(alias)
+  if (hit !== undefined) return touch(hit).instance
+  if (!isRecord(options)) throw new TypeError(`Expected the options of ${protocol} to be an object, got (${options === null ? 'null' : typeof options})`)
+  checkPlaces(type, options, `filesystem('${protocol}', …)`)
+  const merged = { ...configuredOptions(type), ...given(options) }
+  if (merged['fresh'] === true) return construct(type, merged)
+  const entry = instanceFor(type, merged)
+  if (aliases.size >= aliasCapacity) aliases.clear()
+  aliases.set(alias, entry)
+  return entry.instance
+}
+
+/** Close and forget the cached instances of this owner (of one protocol, or of all). Who still holds one may go on using it. */
+export async function clearInstanceCache (protocol?: string): Promise<void> {
+  const type = protocol === undefined ? undefined : implementationOf(protocol)
+  const gone = [...instances.values()].filter(({ instance }) => type === undefined || instance instanceof type)
+  for (const { key } of gone) forget(key)
+  await Promise.all(gone.map(({ instance }) => instance.close()))
+}
+
+/** How many instances the cache of this owner holds. */
+export function cachedInstances (): number { return instances.size }

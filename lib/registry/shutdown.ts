@@ -1,0 +1,20 @@
+import { drainFinalizers } from '../owner/index.js'
+import { clearInstanceCache } from './instances.js'
+
+/**
+ * For an application's own signal handlers: let work under way end, finish or abort what is open (see the finalizers), close
+ * every cached client. Resolves after `timeoutMs` at the latest, whatever still hangs.
+ * @defaultValue timeoutMs 10,000
+ */
+export async function shutdown (options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+  const { timeoutMs = 10_000 } = options
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<void>(resolve => { timer = setTimeout(resolve, timeoutMs) })
+  const work = clearInstanceCache().then(drainFinalizers)
+  try {
+    await Promise.race([work, limit]) // both end with this call: neither outlives it by more than the work itself
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => {})
+  }
+}

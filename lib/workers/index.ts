@@ -1,0 +1,7 @@
+export { getCallContext } from './context.js'
+export type { CallContext } from './context.js'
+export { WorkerBootstrapError, WorkerDiedError } from './errors.js'
+export type { BootstrapFailure } from './errors.js'
+export { createPool } from './pool.js'
+export { startWorker } from './worker.js'
+export type { CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerKind, WorkerPool } from './types.js'

@@ -1,0 +1,172 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { FsError, isFsError } from '../errors/index.js'
+import { WorkerDiedError } from './errors.js'
+import { resolveOptions } from './options.js'
+import type { PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'
+import { startWorker } from './worker.js'
+
+/** Starts in a row that led to no answer, after which a slot is given up. */
+const maxRespawns = 3
+const backOffMs = 100
+
+function expectCount (name: string, value: unknown, minimum: number): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`Expected \`${name}\` to be an integer >= ${minimum}, got \`${String(value)}\` (${typeof value})`)
+  if (!Number.isSafeInteger(value) || value < minimum) throw new RangeError(`Expected \`${name}\` to be an integer >= ${minimum}, got \`${value}\` (number)`)
+}
+
+/**
+ * A fixed number of workers. A call goes to the one with the fewest under way. A worker that died is replaced (at most 3 times in a row
+ * without an answer, with growing pauses); where none is left, calls reject with FORKFS_WORKER_DIED and the last failure as cause.
+ * @throws as startWorker(): either all workers have started, or none is left
+ */
+export async function createPool (options: PoolOptions): Promise<WorkerPool> {
+  const { size, ...workerOptions } = options
+  expectCount('size', size, 1)
+  resolveOptions(workerOptions)
+  const started = await Promise.allSettled(Array.from({ length: size }, () => startWorker(workerOptions)))
+  const workers = started.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
+  const failure = started.find(result => result.status === 'rejected')
+  if (failure !== undefined) {
+    await Promise.all(workers.map(worker => worker.close({ force: true })))
+    throw failure.reason
+  }
+  return new Pool(workerOptions, workers)
+}
+
+interface Slot {
+  worker: RemoteWorker | undefined
+  under: number
+  /** Starts since the last answer. */
+  fruitless: number
+  /** Settles when the replacement is there, or is not to be had; never rejects. */
+  respawning: Promise<void> | undefined
+  failure: unknown
+}
+
+class Pool implements WorkerPool {
+  readonly size: number
+  readonly #options: RemoteWorkerOptions
+  readonly #slots: Slot[]
+  readonly #closed = new AbortController()
+  #closing: Promise<void> | undefined
+
+  constructor (options: RemoteWorkerOptions, workers: readonly RemoteWorker[]) {
+    this.size = workers.length
+    this.#options = options
+    this.#slots = workers.map(worker => ({ worker, under: 0, fruitless: 0, respawning: undefined, failure: undefined }))
+  }
+
+  async call<T = unknown> (module: string | URL, name: string, args: readonly unknown[] = [], options: PoolCallOptions = {}): Promise<T> {
+    const { retries = 0, ...callOptions } = options
+    expectCount('retries', retries, 0)
+    for (let attempt = 0; ; attempt++) {
+      // Without a pause where one lives: arguments are copied, and the next call counts this one, before call() returns.
+      const slot = this.#free(options.signal) ?? await this.#wait(options.signal)
+      try {
+        return await this.#callOn<T>(slot, module, name, args, callOptions)
+      } catch (error) {
+        const died = isFsError(error, 'FORKFS_WORKER_DIED')
+        if (!died || attempt >= retries || this.#closed.signal.aborted) throw error
+      }
+    }
+  }
+
+  close (options: { readonly force?: boolean | undefined } = {}): Promise<void> {
+    this.#closed.abort()
+    if (options.force === true) return this.#closeAll(true)
+    this.#closing ??= this.#closeAll(false)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> { await this.close() }
+
+  async #closeAll (force: boolean): Promise<void> {
+    await Promise.all(this.#slots.map(async slot => {
+      await slot.respawning
+      await slot.worker?.close({ force })
+    }))
+  }
+
+  async #callOn<T> (slot: Slot, module: string | URL, name: string, args: readonly unknown[], options: PoolCallOptions): Promise<T> {
+    const worker = slot.worker!
+    slot.under++
+    try {
+      const value = await worker.call<T>(module, name, args, options)
+      slot.fruitless = 0
+      return value
+    } catch (error) {
+      slot.failure = error
+      if (worker.alive) slot.fruitless = 0 // a failed call is an answer, too
+      throw error
+    } finally {
+      slot.under--
+      this.#tend(slot)
+    }
+  }
+
+  /** The live slot with the least to do. */
+  #free (signal: AbortSignal | undefined): Slot | undefined {
+    signal?.throwIfAborted()
+    if (this.#closed.signal.aborted) throw new FsError('FORKFS_WORKER_CLOSED', 'the pool is closed, or closing', { operation: 'call' })
+    let best: Slot | undefined
+    for (const slot of this.#slots) {
+      this.#tend(slot)
+      if (slot.worker?.alive === true && (best === undefined || slot.under < best.under)) best = slot
+    }
+    return best
+  }
+
+  /** None lives: the first that comes back. */
+  async #wait (signal: AbortSignal | undefined): Promise<Slot> {
+    for (;;) {
+      const coming = this.#slots.flatMap(slot => slot.respawning ?? [])
+      if (coming.length === 0) throw this.#broken()
+      await firstOf(coming, signal)
+      const slot = this.#free(signal)
+      if (slot !== undefined) return slot
+    }
+  }
+
+  #broken (): WorkerDiedError {
+    const cause = this.#slots.find(slot => slot.failure !== undefined)?.failure
+    const { exitCode = null, signal = null, stderr = '' } = cause instanceof WorkerDiedError ? cause : {}
+    return new WorkerDiedError(`the pool is broken: ${maxRespawns} workers in a row ended without an answer`, { exitCode, signal, stderr, operation: 'call', cause })
+  }
+
+  /** Replace a dead worker. */
+  #tend (slot: Slot): void {
+    if (slot.respawning !== undefined || slot.worker?.alive !== false || this.#closed.signal.aborted) return
+    if (slot.fruitless >= maxRespawns) {
+      slot.worker = undefined
+      return
+    }
+    slot.respawning = this.#respawn(slot).finally(() => { slot.respawning = undefined })
+  }
+
+  async #respawn (slot: Slot): Promise<void> {
+    slot.worker = undefined
+    while (slot.fruitless < maxRespawns && !this.#closed.signal.aborted) {
+      const pauseMs = slot.fruitless === 0 ? 0 : backOffMs * 2 ** (slot.fruitless - 1)
+      slot.fruitless++
+      try {
+        if (pauseMs > 0) await delay(pauseMs, undefined, { signal: this.#closed.signal })
+        slot.worker = await startWorker(this.#options)
+        return
+      } catch (error) {
+        slot.failure = error
+      }
+    }
+  }
+}
+
+/** Wait for one of them, or for the abort. Listeners do not outlive the wait. */
+async function firstOf (promises: ReadonlyArray<Promise<void>>, signal: AbortSignal | undefined): Promise<void> {
+  let onAbort: (() => void) | undefined
+  const aborted = new Promise<void>(resolve => { onAbort = resolve })
+  signal?.addEventListener('abort', onAbort!, { once: true })
+  try {
+    await Promise.race([...promises, aborted])
+  } finally {
+    signal?.removeEventListener('abort', onAbort!)
+  }
+}

@@ -1,0 +1,93 @@
+import { DefaultDeserializer, serialize } from 'node:v8'
+import { FsError, isFsError } from '../errors/index.js'
+
+/** The hook that Node's deserializer calls for Buffers and typed arrays. */
+interface ViewReader { _readHostObject (): ArrayBufferView }
+
+/** Node's own gives views of the message: arrays of one message would share (and detach, when transferred) one buffer. */
+class OwnedViews extends DefaultDeserializer {
+  _readHostObject (): ArrayBufferView {
+    const view = (DefaultDeserializer.prototype as unknown as ViewReader)._readHostObject.call(this)
+    if (view instanceof DataView) return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
+    return Uint8Array.prototype.slice.call(view)
+  }
+}
+
+/** A structured clone as bytes. @throws what can not be cloned, and what getters throw */
+export function toBytes (value: unknown): Buffer {
+  return serialize(value)
+}
+
+export function fromBytes (bytes: Buffer): unknown {
+  const reader = new OwnedViews(bytes)
+  reader.readHeader()
+  return reader.readValue()
+}
+
+/** Says whether one value crosses the channel. */
+export type Clones = (value: unknown) => boolean
+
+const maxSteps = 10_000
+
+/**
+ * FORKFS_UNCLONEABLE with the path of what can not cross, as code would name it: `args[0].fn`. Costs clones of the parts, once per level.
+ */
+export function uncloneable (error: unknown, value: unknown, root: string, clones: Clones): FsError {
+  if (isFsError(error)) return error
+  const path = find(value, root, clones)
+  const what = path === undefined ? root : `\`${path.name}\` (${path.kind})`
+  return new FsError('FORKFS_UNCLONEABLE', `${what} can not be sent to another thread or process: send plain data, and what rebuilds the rest`, {
+    operation: 'call', path: path?.name, cause: error
+  })
+}
+
+function find (value: unknown, root: string, clones: Clones): { name: string, kind: string } | undefined {
+  let name = root
+  let current = value
+  let steps = 0
+  for (let depth = 0; depth < 64; depth++) {
+    let next: [string, unknown] | undefined
+    for (const child of children(current)) {
+      if (++steps > maxSteps) return { name, kind: kindOf(current) }
+      if (isPrimitive(child[1]) || clones(child[1])) continue
+      next = child
+      break
+    }
+    if (next === undefined) return { name, kind: kindOf(current) }
+    name += next[0]
+    current = next[1]
+  }
+  return { name, kind: kindOf(current) }
+}
+
+function * children (value: unknown): Iterable<[string, unknown]> {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) yield [`[${index}]`, value[index]]
+  } else if (value instanceof Map) {
+    for (const [key, item] of value) {
+      yield [`.keys(${shown(key)})`, key]
+      yield [`.get(${shown(key)})`, item]
+    }
+  } else if (value instanceof Set) {
+    for (const item of value) yield [`.values(${shown(item)})`, item]
+  } else {
+    for (const key of Object.keys(value)) {
+      const name = /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 100))}]`
+      try { yield [name, (value as Record<string, unknown>)[key]] } catch { yield [name, undefined] }
+    }
+  }
+}
+
+function isPrimitive (value: unknown): boolean {
+  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
+}
+
+function shown (value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : typeof value === 'number' ? String(value) : ''
+}
+
+function kindOf (value: unknown): string {
+  if (typeof value !== 'object' || value === null) return `a ${typeof value}`
+  return Object.prototype.toString.call(value).slice(8, -1)
+}

@@ -1,0 +1,85 @@
+import type { ResourceLimits } from 'node:worker_threads'
+import type { Verb } from '../filesystem/types.js'
+import type { OwnerTag } from '../owner/index.js'
+
+/**
+ * Where calls run. `thread`: a worker thread; `process`: a child process in a group of its own; `in-process`: this thread, with the
+ * same contract (values are copies, errors cross the codec), for tests and debuggers. It can not be killed and its output is not captured.
+ */
+export type WorkerKind = 'thread' | 'process' | 'in-process'
+
+export interface RemoteWorkerOptions {
+  /** @defaultValue 'thread' */
+  readonly kind?: WorkerKind | undefined
+  /** A module that runs before the first call; its default export, if a function, is called with workerData. */
+  readonly init?: string | URL | undefined
+  /** Cloned to `init`; filesystems in it arrive live. Never visible in arguments or environment of a process. */
+  readonly workerData?: unknown
+  /** Added to a copy of this thread's environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Node's own command line options. @defaultValue those of this process, without inspector and snapshot options */
+  readonly execArgv?: readonly string[] | undefined
+  /** Called before a timed-out call rejects: the caller's clean-up. */
+  readonly onTimeout?: ((module: string, name: string) => void) | undefined
+  /** Sharing of large arrays. Only `{ maxBytes: null }` (never) is there yet; anything else is FORKFS_NOT_SUPPORTED. */
+  readonly sharing?: { readonly maxBytes?: number | null | undefined, readonly mode?: 'r' | 'r+' | 'c' | undefined, readonly folder?: string | undefined } | undefined
+  /** From the start of the worker to the end of `init`, in milliseconds. @defaultValue 30_000 */
+  readonly bootstrapTimeoutMs?: number | undefined
+  /** Deadline of each call that names none, in milliseconds. @defaultValue none */
+  readonly callTimeoutMs?: number | undefined
+  /** Processes honour maxOldGenerationSizeMb and stackSizeMb. */
+  readonly resourceLimits?: ResourceLimits | undefined
+  /** Where the worker's entry file is, for bundled applications: a module that imports `forkfs/workers/bootstrap`. */
+  readonly workerUrl?: string | URL | undefined
+}
+
+export interface CallOptions extends Verb {
+  /** Deadline in milliseconds. Past it the worker is killed: nobody can tell what state it is in. @defaultValue callTimeoutMs */
+  readonly timeoutMs?: number | undefined
+}
+
+/** One remote worker: pending calls settle exactly once whatever happens to it. */
+export interface RemoteWorker extends AsyncDisposable {
+  [Symbol.asyncDispose] (): Promise<void>
+  /** Whether a call would be accepted now. */
+  readonly alive: boolean
+  /** The worker's own tag. */
+  readonly owner: OwnerTag
+  /**
+   * Call an exported function of a module: a URL, an absolute path, or a bare specifier. The module is imported once. Arguments and
+   * result are copies; filesystems in them arrive as live instances of the receiver. Calls run concurrently, begun in their order.
+   * `getCallContext().signal` in the function follows `signal`; a function that has not ended 1 s after the abort ends with its worker.
+   * @throws what the function threw, with `remoteStack` and `output`; FsError FORKFS_UNCLONEABLE (the worker stays usable),
+   *   FORKFS_WORKER_TIMEOUT, FORKFS_WORKER_DIED, FORKFS_WORKER_CLOSED, FORKFS_RESET; `signal.reason`.
+   */
+  call<T = unknown> (module: string | URL, name: string, args?: readonly unknown[], options?: CallOptions): Promise<T>
+  /** Run source text in the worker's namespace: trusted input only. Top-level declarations stay for later runs; a promise as last value is awaited. */
+  run (source: string, options?: CallOptions): Promise<void>
+  /** Set a variable of the namespace to a copy of the value. */
+  store (name: string, value: unknown): Promise<void>
+  /** A copy of a variable of the namespace. @throws ReferenceError where there is none */
+  load (name: string): Promise<unknown>
+  /**
+   * Waits for calls under way, then ends the worker: politely, after 1 s by SIGTERM, after 2 s by SIGKILL. With `force` calls under way
+   * reject with FORKFS_WORKER_CLOSED and the worker is killed with all that it started.
+   */
+  close (options?: { readonly force?: boolean | undefined }): Promise<void>
+}
+
+export interface PoolOptions extends RemoteWorkerOptions {
+  /** Workers, integer >= 1. */
+  readonly size: number
+}
+
+export interface PoolCallOptions extends CallOptions {
+  /** How often the call begins anew on another worker when its own died. It may then have run more than once. @defaultValue 0 */
+  readonly retries?: number | undefined
+}
+
+export interface WorkerPool extends AsyncDisposable {
+  [Symbol.asyncDispose] (): Promise<void>
+  readonly size: number
+  /** As {@link RemoteWorker.call}, on the worker with the fewest calls under way. */
+  call<T = unknown> (module: string | URL, name: string, args?: readonly unknown[], options?: PoolCallOptions): Promise<T>
+  close (options?: { readonly force?: boolean | undefined }): Promise<void>
+}

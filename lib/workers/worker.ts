@@ -1,0 +1,269 @@
+import { decodeError, encodeError } from '../errors/codec.js'
+import { FsError } from '../errors/index.js'
+import type { OwnerTag } from '../owner/index.js'
+import { arrive } from './arrive.js'
+import { answerWorker } from './context.js'
+import type { DataChannel } from './data-channel.js'
+import { attachOutput, describeExit, WorkerDiedError } from './errors.js'
+import type { Exit } from './errors.js'
+import { within } from './hosts/host.js'
+import type { Host } from './hosts/host.js'
+import { launch } from './launch.js'
+import { checkTimeout, moduleSpecifier, resolveOptions } from './options.js'
+import type { ResolvedWorkerOptions } from './options.js'
+import type { Peer } from './peer.js'
+import type { Answer, Subject } from './peer.js'
+import { track, untrack } from './live.js'
+import type { Tracked } from './live.js'
+import type { AskBody, CallBody } from './server.js'
+import type { CallOptions, RemoteWorker, RemoteWorkerOptions } from './types.js'
+
+/** How long a function may take to end after its abort before the worker is ended. */
+const graceMs = 1000
+/** How long a timed-out call waits for its worker to be gone: a thread in a blocking system call can not be stopped. */
+const killWaitMs = 200
+
+interface Exchange {
+  readonly verb: 'call' | 'run' | 'store' | 'load'
+  readonly body: unknown
+  readonly subject: Subject
+  /** For onTimeout and messages. */
+  readonly module: string
+  readonly name: string
+}
+
+let openData: (worker: LiveWorker) => DataChannel
+
+/**
+ * Start a worker: its first act is resetForFork(), then `init` runs. Resolves when it is ready for calls. An idle worker does not keep
+ * this process alive, and ends with it.
+ * @throws WorkerBootstrapError, with what the worker printed; FsError FORKFS_UNCLONEABLE for workerData; TypeError, RangeError
+ */
+export async function startWorker (options: RemoteWorkerOptions = {}): Promise<RemoteWorker> {
+  const resolved = resolveOptions(options)
+  const { host, peer, owner } = await launch(resolved, {
+    request: (_verb, body) => answerWorker(body as AskBody), // workers ask nothing else
+    notice () {},
+    close () {}
+  })
+  return new LiveWorker(resolved, host, peer, owner)
+}
+
+/** The parent's end of the worker's one data channel. In the worker: callDataChannel(). For the loader; not public. */
+export function openDataChannel (worker: RemoteWorker): DataChannel {
+  if (!(worker instanceof LiveWorker)) throw new TypeError('Expected `worker` to come from startWorker()')
+  return openData(worker)
+}
+
+class LiveWorker implements RemoteWorker {
+  readonly owner: OwnerTag
+  readonly #tracked: Tracked = { drop: mode => this.#drop(mode) }
+  readonly #options: ResolvedWorkerOptions
+  readonly #host: Host
+  readonly #peer: Peer
+  /** Why no call is accepted any more; a fresh error each time. */
+  #refusal: (() => Error) | undefined
+  #under = 0
+  #idle: (() => void) | undefined
+  #gone = false
+  #killing: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+  #data: DataChannel | undefined
+
+  constructor (options: ResolvedWorkerOptions, host: Host, peer: Peer, owner: OwnerTag) {
+    this.#options = options
+    this.#host = host
+    this.#peer = peer
+    this.owner = owner
+    track(this.#tracked)
+    host.unref()
+    void host.exited.then(exit => { this.#onExit(exit) })
+  }
+
+  get alive (): boolean { return this.#refusal === undefined && !this.#gone }
+
+  async call<T = unknown> (module: string | URL, name: string, args: readonly unknown[] = [], options: CallOptions = {}): Promise<T> {
+    const specifier = moduleSpecifier('module', module)
+    if (typeof name !== 'string' || name === '') throw new TypeError(`Expected \`name\` to be the name of an export, got \`${String(name)}\` (${typeof name})`)
+    if (!Array.isArray(args)) throw new TypeError(`Expected \`args\` to be an array, got ${typeof args}`)
+    const body: CallBody = { module: specifier, name, args }
+    // Awaited here, not returned: V8 then shows the caller in the stack of what is thrown.
+    const value = await this.#exchange({ verb: 'call', body, subject: { value: args, root: 'args' }, module: specifier, name }, options)
+    return value as T
+  }
+
+  async run (source: string, options: CallOptions = {}): Promise<void> {
+    if (typeof source !== 'string') throw new TypeError(`Expected \`source\` to be a string, got ${typeof source}`)
+    await this.#exchange({ verb: 'run', body: { source }, subject: { value: source, root: 'source' }, module: '', name: 'run' }, options)
+  }
+
+  async store (name: string, value: unknown): Promise<void> {
+    await this.#exchange({ verb: 'store', body: { name, value }, subject: { value, root: 'value' }, module: '', name })
+  }
+
+  async load (name: string): Promise<unknown> {
+    return this.#exchange({ verb: 'load', body: { name }, subject: { value: name, root: 'name' }, module: '', name })
+  }
+
+  close (options: { readonly force?: boolean | undefined } = {}): Promise<void> {
+    if (options.force === true) {
+      this.#refuse(() => closed('the worker was closed by force'))
+      this.#peer.lose(() => closed('the worker was closed by force'))
+      return this.#kill()
+    }
+    this.#closing ??= this.#closeInOrder()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> { await this.close() }
+
+  static {
+    openData = worker => worker.#openData()
+  }
+
+  async #exchange (what: Exchange, { signal, timeoutMs }: CallOptions = {}): Promise<unknown> {
+    const deadlineMs = checkTimeout('timeoutMs', timeoutMs) ?? (timeoutMs === undefined ? this.#options.callTimeoutMs : undefined)
+    signal?.throwIfAborted()
+    if (this.#refusal !== undefined) throw this.#refusal()
+    const mark = this.#host.output.mark()
+    const { id, answer } = this.#peer.request(what.verb, what.body, what.subject)
+    this.#enter()
+    const watch = new Watch(signal, deadlineMs, {
+      late: () => { this.#overdue(what, deadlineMs!) },
+      aborted: () => { this.#peer.notify('cancel', { id, reason: encodeError(signal!.reason) }) },
+      stuck: () => { void this.#kill(`${this.#host.title} was ended: ${what.name} went on after its abort`) }
+    })
+    try {
+      return await this.#settle(await answer, watch, mark, signal)
+    } finally {
+      watch.stop()
+      this.#leave()
+    }
+  }
+
+  #openData (): DataChannel {
+    if (this.#refusal !== undefined) throw this.#refusal()
+    if (this.#data === undefined) {
+      const { data, port } = this.#host.openData()
+      this.#data = data
+      this.#peer.notify('data', { port }, port === undefined ? [] : [port])
+    }
+    return this.#data
+  }
+
+  /** After resetForFork() here: it belongs to the owner that was. Nothing is awaited. */
+  #drop (mode: 'drop' | 'forget'): number {
+    const { pending } = this.#peer
+    this.#refuse(() => new FsError('FORKFS_RESET', 'the worker was started before resetForFork(): start another', { operation: 'call' }))
+    this.#peer.lose(this.#refusal!)
+    if (mode === 'drop') void this.#kill()
+    return pending
+  }
+
+  async #closeInOrder (): Promise<void> {
+    this.#refuse(() => closed('the worker is closed, or closing'))
+    if (this.#under > 0) await new Promise<void>(resolve => { this.#idle = resolve })
+    if (this.#gone) return
+    this.#host.ref()
+    this.#peer.notify('close')
+    await this.#host.stop()
+    this.#data?.close()
+  }
+
+  /** The answer as value or error, after the abort or deadline that may have come first. */
+  async #settle (answer: Answer, watch: Watch, mark: number, signal: AbortSignal | undefined): Promise<unknown> {
+    if (watch.first === 'aborted') throw signal!.reason
+    if (watch.first !== 'late' && answer.ok === true) return await arrive(answer.value)
+    // What was printed before the answer was sent can be read by now: let the loop come round to it.
+    await new Promise(resolve => { setImmediate(resolve) })
+    const output = this.#host.output.since(mark)
+    if (watch.first === 'late') throw attachOutput(new FsError('FORKFS_WORKER_TIMEOUT', watch.condition, { operation: 'call', retry: 'may' }), output)
+    throw attachOutput(answer.ok === false ? decodeError(answer.error) : (answer as { lost: () => Error }).lost(), output)
+  }
+
+  /** A worker past a deadline is unsound: it ends, whatever else it was doing. */
+  #overdue (what: Exchange, deadlineMs: number): void {
+    const where = what.module === '' ? what.name : `${what.name}() of ${what.module}`
+    void this.#kill(`${this.#host.title} was ended: ${where} took longer than ${deadlineMs} ms`)
+    try { this.#options.onTimeout?.(what.module, what.name) } catch (error) { process.emitWarning(`onTimeout failed: ${String(error)}`, 'ForkfsWarning') }
+  }
+
+  /** By force. Calls under way are lost as soon as it is gone, or has had its time to go. */
+  #kill (condition = 'the worker was closed by force'): Promise<void> {
+    if (this.#killing !== undefined) return this.#killing
+    if (this.#gone) return Promise.resolve()
+    this.#refuse(() => this.#died({ exitCode: null, signal: 'SIGKILL' }, condition))
+    this.#host.ref()
+    const gone = this.#host.kill()
+    void within(killWaitMs, gone).then(() => { this.#peer.lose(this.#refusal!) })
+    this.#killing = gone.then(() => { this.#data?.close() })
+    return this.#killing
+  }
+
+  #onExit (exit: Exit): void {
+    const unexpected = this.#refusal === undefined
+    this.#refuse(() => this.#died(exit, `the ${this.#host.title} ${describeExit(exit)}`))
+    if (unexpected) void this.#host.kill() // what it started goes with it
+    this.#gone = true
+    this.#peer.lose(this.#refusal!)
+    this.#peer.channel.close()
+    untrack(this.#tracked)
+  }
+
+  #died (exit: Exit, condition: string): WorkerDiedError {
+    return new WorkerDiedError(condition, { exitCode: exit.exitCode, signal: exit.signal, stderr: this.#host.output.stderr, operation: 'call', cause: exit.error })
+  }
+
+  /** The first reason stays. */
+  #refuse (why: () => Error): void {
+    this.#refusal ??= why
+  }
+
+  #enter (): void {
+    if (this.#under++ === 0) this.#host.ref()
+  }
+
+  #leave (): void {
+    if (--this.#under > 0) return
+    this.#idle?.()
+    if (this.#killing === undefined) this.#host.unref()
+  }
+}
+
+function closed (condition: string): FsError {
+  return new FsError('FORKFS_WORKER_CLOSED', condition, { operation: 'call' })
+}
+
+/** Deadline, abort and grace period of one call: what came first, and nothing left behind. */
+class Watch {
+  first: 'late' | 'aborted' | undefined
+  condition = ''
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort: () => void
+  #timer: NodeJS.Timeout | undefined
+
+  constructor (signal: AbortSignal | undefined, deadlineMs: number | undefined, on: { late (): void, aborted (): void, stuck (): void }) {
+    this.#signal = signal
+    this.#onAbort = () => {
+      if (this.first !== undefined) return
+      this.first = 'aborted'
+      clearTimeout(this.#timer)
+      on.aborted()
+      this.#timer = setTimeout(on.stuck, graceMs)
+    }
+    if (deadlineMs !== undefined) {
+      this.#timer = setTimeout(() => {
+        if (this.first !== undefined) return
+        this.first = 'late'
+        this.condition = `no answer after ${deadlineMs} ms; the worker was ended`
+        on.late()
+      }, deadlineMs)
+    }
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  stop (): void {
+    clearTimeout(this.#timer)
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+  }
+}

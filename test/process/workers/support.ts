@@ -1,0 +1,74 @@
+/** What the tests of workers share. */
+import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startWorker } from '../../../lib/workers/index.js'
+import type { RemoteWorker, RemoteWorkerOptions, WorkerKind } from '../../../lib/workers/index.js'
+
+export const tasks = new URL('./fixtures/tasks.js', import.meta.url)
+export const kinds: readonly WorkerKind[] = ['thread', 'process', 'in-process']
+export const separate: readonly WorkerKind[] = ['thread', 'process']
+
+/** A worker for the length of `fn`; afterwards nothing is left of it, whatever happened. */
+export async function withWorker<T> (options: RemoteWorkerOptions, fn: (worker: RemoteWorker) => Promise<T>): Promise<T> {
+  const worker = await startWorker(options)
+  try {
+    return await fn(worker)
+  } finally {
+    await worker.close({ force: true })
+  }
+}
+
+/** What `promise` rejects with. */
+export async function failure (promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
+  try {
+    await promise
+  } catch (error) {
+    return error as Error & Record<string, unknown>
+  }
+  throw new Error('Expected a rejection')
+}
+
+/** Dead ones that nobody has collected yet (their parent went first) do not count. */
+export function processExists (pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !existsSync('/proc/self/stat') || !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')
+  } catch {
+    return false
+  }
+}
+
+/** Until the condition holds; false after the limit. Polled: there is no event for the end of somebody else's process. */
+export async function eventually (condition: () => boolean, limitMs: number): Promise<boolean> {
+  for (const end = Date.now() + limitMs; Date.now() < end; await delay(10)) {
+    if (condition()) return true
+  }
+  return condition()
+}
+
+/** Run `fn` while what workers print does not reach the terminal. Gives what they printed. */
+export async function muffled (fn: () => Promise<void>): Promise<{ stdout: string, stderr: string }> {
+  const printed = { stdout: '', stderr: '' }
+  const names = ['stdout', 'stderr'] as const
+  const originals = names.map(name => Object.getOwnPropertyDescriptor(process[name], 'write'))
+  for (const name of names) {
+    Object.defineProperty(process[name], 'write', {
+      value: (chunk: string | Uint8Array) => {
+        printed[name] += Buffer.from(chunk as Uint8Array).toString()
+        return true
+      },
+      configurable: true,
+      writable: true
+    })
+  }
+  try {
+    await fn()
+  } finally {
+    names.forEach((name, index) => {
+      const original = originals[index]
+      if (original === undefined) delete (process[name] as { write?: unknown }).write
+      else Object.defineProperty(process[name], 'write', original)
+    })
+  }
+  return printed
+}
