@@ -12,7 +12,7 @@ export interface Address {
 }
 
 const scheme = /^([a-z][a-z0-9+.-]*):\/\//i
-const controls = /[\u0000-\u001f\u007f]/ // eslint-disable-line no-control-regex -- they are what is looked for
+const controls = /[\u0000-\u001f\u007f]/
 /** What RFC 3986 does not allow in a path or query, brackets excepted: they mean something to glob(), and are encoded when sent. */
 const illegal = /[^\x21-\x7e]+|["<>\\^`{|}]+|%(?![0-9a-f]{2})/gi
 

@@ -39,7 +39,7 @@ export class Body implements ReplyHead {
 
   static async open (net: NetClient, call: NetCall, signal: AbortSignal, url: string): Promise<Body> {
     const controller = new AbortController()
-    return await bound(controller, signal, async () => new Body(await net.stream(call, controller.signal), controller, call.path, url))
+    return bound(controller, signal, async () => new Body(await net.stream(call, controller.signal), controller, call.path, url))
   }
 
   /** Offset of the next byte. */

@@ -1,5 +1,152 @@
+import { FsError } from '../../lib/errors/index.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
-export interface HttpOptions { readonly endpoint?: string | undefined }
-export abstract class HttpFileSystem extends FileSystem {
+import type { BoundCore, Hooks } from '../../lib/filesystem/bound-core.js'
+import type { CatOptions } from '../../lib/filesystem/cat.js'
+import type { ListOptions } from '../../lib/filesystem/core.js'
+import type { Travel } from '../../lib/filesystem/descriptor.js'
+import type { OptionTable } from '../../lib/filesystem/options.js'
+import { usingProgress } from '../../lib/filesystem/progress.js'
+import type { Stats } from '../../lib/filesystem/stats.js'
+import type { BulkVerb, Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, Verb } from '../../lib/filesystem/types.js'
+import { NetClient } from '../../lib/net/index.js'
+import type { Lease } from '../../lib/owner/index.js'
+import { addressOf, normalizeUrl, shownPath } from './address.js'
+import { HttpClient } from './client.js'
+import { readInfo } from './info.js'
+import { listPages } from './list.js'
+import { httpOptions, normalizeBase, secretHeaders } from './options.js'
+import type { HttpOptions } from './options.js'
+import { Reader } from './reader.js'
+import { TreeCore } from './tree-core.js'
+import { WholeFiles } from './whole.js'
+
+export type { HttpOptions } from './options.js'
+export type { HttpFileInfo } from './info.js'
+
+/** Verbs that list, and among them those that take patterns. */
+const treeVerbs: ReadonlySet<string> = new Set(['cat', 'du', 'expandPath', 'find', 'get', 'glob', 'list', 'ls', 'walk'])
+const patternVerbs: ReadonlySet<string> = new Set(['cat', 'expandPath', 'get', 'glob'])
+
+/**
+ * Files of web servers, read-only. Paths are full URLs, or relative to `baseUrl`; names that come back are full URLs. What is
+ * legal in a request target is sent byte for byte (`//`, `.`, `..`, `%2F`), anything else percent-encoded; a fragment is cut off.
+ *
+ * A closing slash belongs to the URL where one resource is meant (info, catFile, open) and is left out where trees are meant
+ * (ls, find, walk, glob, get): a listing asks for `path/`, and its directories come back without the slash.
+ */
+export class HttpFileSystem extends FileSystem {
   static override readonly protocols: readonly string[] = ['http', 'https']
+  static override readonly options: OptionTable = httpOptions
+  readonly #base: string | undefined
+  readonly #net: NetClient
+  readonly #client: HttpClient
+  readonly #whole = new WholeFiles()
+  readonly #reader: Reader
+  #restarts = 0
+
+  constructor (options: HttpOptions & Record<string, unknown> = {}) {
+    super(options)
+    const { baseUrl, headers = {}, ca, dispatcher, transport } = this._options as HttpOptions
+    if (transport === 'direct') throw new FsError('FORKFS_NOT_SUPPORTED', 'the direct transport is not there yet; leave `transport` out', { protocol: this.protocol })
+    const { maxConcurrency, retry, timeoutMs, idleTimeoutMs } = this._options
+    this.#base = baseUrl === undefined ? undefined : normalizeBase(baseUrl)
+    this.#net = new NetClient({ protocol: this.protocol, maxConcurrency, retry, timeoutMs, idleTimeoutMs, ca, dispatcher })
+    const withheld = (this._withheld?.['headers'] ?? []) as readonly string[]
+    this.#client = new HttpClient({ net: this.#net, headers, home: this.#base === undefined ? undefined : addressOf(this.#base).origin, withheld })
+    this.#reader = new Reader({ client: this.#client, whole: this.#whole, retry, concurrency: maxConcurrency, retried: () => { this.#restarts++ } })
+  }
+
+  get capabilities (): Capabilities {
+    return { read: true, write: false, append: false, exclusiveCreate: false, rename: false, emptyDirectories: false, sign: false, ranges: true }
+  }
+
+  override get stats (): Stats {
+    const { stats } = this.#net
+    return { ...stats, retries: stats.retries + this.#restarts }
+  }
+
+  /** The full URL of a path, as it is sent. */
+  override url (path: string): string {
+    const { origin, target } = addressOf(this._normalize(path))
+    return origin + target
+  }
+
+  /** Forget which files were seen to have no ranges. */
+  override invalidateCache (path?: string): void { this.#whole.forget(path === undefined ? undefined : this._normalize(path)) }
+
+  /** One URL is read as it is written, query and closing slash included; more of them, and patterns, as everywhere. */
+  override cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>
+  override cat (path: string | readonly string[], options?: BulkVerb & { readonly recursive?: boolean | undefined }): Promise<Bytes | Map<string, Bytes | Error>>
+  override cat (path: string | readonly string[], options: CatOptions = {}): Promise<Bytes | Map<string, Bytes | Error>> {
+    if (typeof path !== 'string' || options.recursive === true || /[*[]/.test(path)) return super.cat(path, options)
+    return super._call('cat', shownPath(path), options, core => usingProgress(options.progress, async progress => {
+      progress?.setSize(1)
+      const data = await core.readAll(core.normalize(path))
+      progress?.advance(1)
+      return data
+    }))
+  }
+
+  // ------------------------------------------------------------------------------------------------ calls
+
+  /** Queries can be signatures: errors name paths without them. */
+  protected override _call<T> (operation: string, path: string | undefined, options: Verb | undefined, work: (core: BoundCore) => Promise<T>, lease?: Lease): Promise<T> {
+    const inTree = treeVerbs.has(operation)
+    return super._call(operation, shown(path), options, core => work(inTree ? this.#treeCore(operation, core) : core), lease)
+  }
+
+  protected override _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<T>): AsyncIterableIterator<T> {
+    return super._iterate(operation, path, options, core => begin(this.#treeCore(operation, core)))
+  }
+
+  protected override _lease (path: string): Lease { return super._lease(shown(path)!) }
+
+  #treeCore (operation: string, call: { readonly signal: AbortSignal }): TreeCore {
+    return new TreeCore(this as unknown as Hooks, call, patternVerbs.has(operation))
+  }
+
+  // ------------------------------------------------------------------------------------------------ hooks
+
+  protected override get _root (): string { return this.#base ?? '' }
+
+  protected override _normalize (path: string): string { return normalizeUrl(path, this.#base) }
+
+  protected override _info (path: string, { signal }: Verb): Promise<FileInfo> {
+    return readInfo(this.#client, this.#whole, path, signal!)
+  }
+
+  protected override _list (path: string, options: Verb & ListOptions): AsyncIterable<readonly FileInfo[]> {
+    return listPages(this.#client, path, { ...options, signal: options.signal! })
+  }
+
+  /** Parts are planned here and not by `_partBytes`: whether a server has ranges shows with its first reply, which is then read on. */
+  protected override _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
+    return this.#reader.read({ path, start, end, ifMatch, into, signal: signal! })
+  }
+
+  protected override _describe (credentials: boolean): Travel {
+    const { options, withheld } = super._describe(true)
+    const headers = (options['headers'] ?? {}) as Readonly<Record<string, string>>
+    const secret = Object.keys(headers).filter(name => secretHeaders.has(name.toLowerCase()))
+    if (credentials || secret.length === 0) return { options, withheld }
+    const open = Object.entries(headers).filter(([name]) => !secret.includes(name))
+    const { headers: _headers, ...others } = options
+    const earlier = (this._withheld?.['headers'] ?? []) as readonly string[]
+    const names = [...new Set([...earlier, ...secret.map(name => name.toLowerCase())])].sort()
+    return { options: open.length === 0 ? others : { ...others, headers: Object.fromEntries(open) }, withheld: { ...withheld, headers: names } }
+  }
+
+  protected override async _close (): Promise<void> {
+    this.#whole.clear()
+    await this.#net.close()
+  }
+
+  protected override _drop (): void {
+    this.#whole.clear()
+    this.#net.drop()
+  }
+}
+
+function shown (path: string | undefined): string | undefined {
+  return typeof path === 'string' ? shownPath(path) : path
 }

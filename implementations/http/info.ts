@@ -4,7 +4,7 @@ import type { FileInfo } from '../../lib/filesystem/types.js'
 import { lengthOf } from './body.js'
 import type { HttpClient } from './client.js'
 import { encodingsOf } from './decode.js'
-import { withoutQuery } from './address.js'
+import { addressOf, withoutQuery } from './address.js'
 import { versionOf } from './version.js'
 import type { WholeFiles } from './whole.js'
 
@@ -39,7 +39,7 @@ function dateOf (text: string | undefined): Date | undefined {
 
 /** A page at a URL that ends in a slash is a directory, as servers make them; everything else is a file. */
 function describe (name: string, head: ReplyHead, url: string, size: number | undefined, partial: boolean): HttpFileInfo {
-  const directory = isHtml(head) && /[^/]\/$/.test(`${withoutQuery(url)}${url.indexOf('/', url.indexOf('://') + 3) === -1 ? '/' : ''}`)
+  const directory = isHtml(head) && addressOf(withoutQuery(url)).target.endsWith('/')
   const common = { name, modified: dateOf(head.headers['last-modified']), mimetype: mimetypeOf(head), partial, url }
   return directory ? { ...common, size: undefined, type: 'directory' } : { ...common, size, type: 'file', etag: versionOf(head.headers) }
 }
@@ -53,7 +53,7 @@ export async function readInfo (client: HttpClient, whole: WholeFiles, path: str
     if (ranges === 'none') whole.remember(path)
     return describe(path, reply, url, encoded ? undefined : lengthOf(reply), ranges === 'bytes' && !encoded && !whole.lacksRanges(path))
   }
-  return await probe(client, whole, path, signal)
+  return probe(client, whole, path, signal)
 }
 
 async function probe (client: HttpClient, whole: WholeFiles, path: string, signal: AbortSignal): Promise<HttpFileInfo> {

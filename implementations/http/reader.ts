@@ -66,13 +66,13 @@ export class Reader {
     const { path, start, end } = wanted
     const { whole } = this.#options
     if (end !== undefined && end <= start) return { data: none() }
-    if (whole.lacksRanges(path)) return await this.#unranged(wanted)
+    if (whole.lacksRanges(path)) return this.#unranged(wanted)
     try {
       return await (end !== undefined && end - start <= partBytes ? this.#part(wanted) : this.#long(wanted))
     } catch (error) {
       if (!(error instanceof RangeIgnored)) throw error
       whole.remember(path)
-      return await this.#unranged(wanted)
+      return this.#unranged(wanted)
     }
   }
 
@@ -119,9 +119,9 @@ export class Reader {
       const last = start < 0 ? undefined : Math.min(end ?? Infinity, start + partBytes)
       const headers = ['range', rangeHeader(start, last)!, ...pinHeaders(ifMatch)]
       const body = await this.#options.client.open({ operation: 'read', method: 'GET', path, headers, accept: [416] }, signal)
-      return await this.#closing(body, signal, () => this.#begin(body, wanted, last))
+      return this.#closing(body, signal, () => this.#begin(body, wanted, last))
     })
-    if (first === undefined) return await this.#unranged(wanted) // only without a range can it be had
+    if (first === undefined) return this.#unranged(wanted) // only without a range can it be had
     const { read, from, data } = first
     if (from === undefined || from >= data.length) return read
     await overParts(planParts(start + from, start + data.length, partBytes), Math.min(maxLanes, this.#options.concurrency), signal, async (part, inner) => {
@@ -161,12 +161,12 @@ export class Reader {
     const { path, start, end, ifMatch, signal } = wanted
     const { whole } = this.#options
     if (end === undefined || start < 0) {
-      return await this.#again(signal, async () => {
+      return this.#again(signal, async () => {
         const body = await this.#openWhole(wanted)
-        return await this.#closing(body, signal, () => this.#consume(body, wanted))
+        return this.#closing(body, signal, () => this.#consume(body, wanted))
       })
     }
-    return await whole.turn(path, signal, (file, gone) => this.#again(signal, async () => {
+    return whole.turn(path, signal, (file, gone) => this.#again(signal, async () => {
       const body = file.take(start, ifMatch) ?? await this.#openWhole(wanted)
       const read = await body.using(signal, () => this.#consume(body, wanted))
       file.park(body, read.etag, gone)

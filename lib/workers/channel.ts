@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import { FrameReader, writeFrame } from './frames.js'
+import { readFrames, writeFrame } from './frames.js'
 import { fromBytes, toBytes } from './serialize.js'
 import type { Clones } from './serialize.js'
 
@@ -55,10 +55,7 @@ export function streamChannel (socket: Socket): Channel {
       if (socket.writable) writeFrame(socket, bytes)
     },
     listen (onMessage, onClose) {
-      const reader = new FrameReader(frame => { onMessage(fromBytes(frame.head) as Envelope) })
-      socket.on('data', chunk => {
-        try { reader.push(chunk) } catch (error) { socket.destroy(error as Error) }
-      })
+      readFrames(socket, frame => fromBytes(frame.head) as Envelope, onMessage)
       socket.on('error', () => {}) // 'close' follows
       socket.on('close', onClose)
     },

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { MessagePort } from 'node:worker_threads'
-import { FrameReader, writeFrame } from './frames.js'
+import { readFrames, writeFrame } from './frames.js'
 import { fromBytes, toBytes } from './serialize.js'
 
 /**
@@ -61,10 +61,7 @@ export function streamDataChannel (socket: Socket): DataChannel {
       return drained
     },
     onMessage (handler) {
-      const reader = new FrameReader(({ head, blocks }) => { handler(fromBytes(head), blocks) })
-      socket.on('data', chunk => {
-        try { reader.push(chunk) } catch (error) { socket.destroy(error as Error) }
-      })
+      readFrames(socket, ({ head, blocks }) => ({ message: fromBytes(head), blocks }), ({ message, blocks }) => { handler(message, blocks) })
     },
     onClose (handler) { socket.once('close', handler) },
     ref () { socket.ref() },

@@ -43,7 +43,7 @@ export function writeFrame (socket: Socket, head: Uint8Array, blocks: readonly A
 
 /** Puts frames together from chunks as they come. Memory is taken only for what was announced. */
 export class FrameReader {
-  readonly #onFrame: (frame: Frame) => void
+  #frames: Frame[] = []
   #header = Buffer.alloc(fixedBytes)
   #lengths: number[] | undefined
   #head: Buffer | undefined
@@ -51,12 +51,11 @@ export class FrameReader {
   #target: Uint8Array = this.#header
   #filled = 0
 
-  constructor (onFrame: (frame: Frame) => void) {
-    this.#onFrame = onFrame
-  }
-
-  /** @throws FsError FORKFS_PROTOCOL for bytes that are no frame: the stream can not be used any more. */
-  push (chunk: Uint8Array): void {
+  /**
+   * @returns the frames that end in this chunk
+   * @throws FsError FORKFS_PROTOCOL for bytes that are no frame: the stream can not be used any more
+   */
+  push (chunk: Uint8Array): Frame[] {
     let offset = 0
     while (offset < chunk.length) {
       const count = Math.min(chunk.length - offset, this.#target.length - this.#filled)
@@ -67,6 +66,9 @@ export class FrameReader {
         if (this.#advance()) break
       }
     }
+    const frames = this.#frames
+    this.#frames = []
+    return frames
   }
 
   /** The next part becomes the target. @returns true when a frame ended and the target is a fresh header */
@@ -81,12 +83,11 @@ export class FrameReader {
       this.#aim(new Uint8Array(block))
       return false
     }
-    const frame = { head: this.#head!, blocks: this.#blocks }
+    this.#frames.push({ head: this.#head!, blocks: this.#blocks })
     this.#lengths = this.#head = undefined
     this.#blocks = []
     this.#header = Buffer.alloc(fixedBytes)
     this.#aim(this.#header)
-    this.#onFrame(frame)
     return true
   }
 
@@ -115,4 +116,19 @@ export class FrameReader {
     this.#target = target
     this.#filled = filled
   }
+}
+
+/** Hand each frame of a stream to `read`, then to `use`. What `read` throws ends the stream; what `use` throws is the user's own. */
+export function readFrames<T> (socket: Socket, read: (frame: Frame) => T, use: (value: T) => void): void {
+  const reader = new FrameReader()
+  socket.on('data', chunk => {
+    let values: T[]
+    try {
+      values = reader.push(chunk).map(read)
+    } catch (error) {
+      socket.destroy(error as Error)
+      return
+    }
+    values.forEach(use)
+  })
 }

@@ -1,5 +1,5 @@
 import { decodeError } from '../errors/codec.js'
-import type { FsError } from '../errors/index.js'
+import { FsError } from '../errors/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { describeExit, WorkerBootstrapError } from './errors.js'
 import type { Exit } from './errors.js'
@@ -17,12 +17,14 @@ const hosts: Readonly<Record<WorkerKind, StartHost>> = { thread: startThread, pr
 
 export interface Launched { readonly host: Host, readonly peer: Peer, readonly owner: OwnerTag }
 
-/** Start it and see it through its init. On any failure nothing is left of it. */
-export async function launch (options: ResolvedWorkerOptions, handlers: PeerHandlers): Promise<Launched> {
+/** Start it and see it through its init. On any failure nothing is left of it; an abort of `signal` is one. */
+export async function launch (options: ResolvedWorkerOptions, handlers: PeerHandlers, signal?: AbortSignal): Promise<Launched> {
   const host = start(options)
   const peer = new Peer(host.channel, handlers)
   let timer: NodeJS.Timeout | undefined
   let ready = false
+  const onAbort = (): void => { peer.lose(() => new FsError('FORKFS_WORKER_CLOSED', 'the worker was not wanted any more', { operation: 'startWorker' })) }
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
     const body: StartBody = { init: options.init, workerData: options.workerData }
     const { answer } = peer.request('start', body, { value: options.workerData, root: 'workerData' })
@@ -40,6 +42,7 @@ export async function launch (options: ResolvedWorkerOptions, handlers: PeerHand
     throw error
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
   }
 }
 

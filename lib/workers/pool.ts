@@ -3,7 +3,7 @@ import { FsError, isFsError } from '../errors/index.js'
 import { WorkerDiedError } from './errors.js'
 import { resolveOptions } from './options.js'
 import type { PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'
-import { startWorker } from './worker.js'
+import { startUnless, startWorker } from './worker.js'
 
 /** Starts in a row that led to no answer, after which a slot is given up. */
 const maxRespawns = 3
@@ -150,7 +150,7 @@ class Pool implements WorkerPool {
       slot.fruitless++
       try {
         if (pauseMs > 0) await delay(pauseMs, undefined, { signal: this.#closed.signal })
-        slot.worker = await startWorker(this.#options)
+        slot.worker = await startUnless(this.#options, this.#closed.signal)
         return
       } catch (error) {
         slot.failure = error

@@ -4,7 +4,8 @@ import type { OwnerTag } from '../owner/index.js'
 
 /**
  * Where calls run. `thread`: a worker thread; `process`: a child process in a group of its own; `in-process`: this thread, with the
- * same contract (values are copies, errors cross the codec), for tests and debuggers. It can not be killed and its output is not captured.
+ * same contract (values are copies, errors cross the codec), for tests and debuggers. It can not be killed, its
+ * output is not captured, and env, execArgv and resourceLimits mean nothing there.
  */
 export type WorkerKind = 'thread' | 'process' | 'in-process'
 

@@ -39,13 +39,18 @@ let openData: (worker: LiveWorker) => DataChannel
  * this process alive, and ends with it.
  * @throws WorkerBootstrapError, with what the worker printed; FsError FORKFS_UNCLONEABLE for workerData; TypeError, RangeError
  */
-export async function startWorker (options: RemoteWorkerOptions = {}): Promise<RemoteWorker> {
+export function startWorker (options: RemoteWorkerOptions = {}): Promise<RemoteWorker> {
+  return startUnless(options)
+}
+
+/** startWorker(), given up when `signal` is aborted. */
+export async function startUnless (options: RemoteWorkerOptions, signal?: AbortSignal): Promise<RemoteWorker> {
   const resolved = resolveOptions(options)
   const { host, peer, owner } = await launch(resolved, {
     request: (_verb, body) => answerWorker(body as AskBody), // workers ask nothing else
     notice () {},
     close () {}
-  })
+  }, signal)
   return new LiveWorker(resolved, host, peer, owner)
 }
 

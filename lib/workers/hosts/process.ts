@@ -45,6 +45,10 @@ export function startProcess (options: ResolvedWorkerOptions): Host {
     windowsHide: true,
     env: { ...process.env, ...options.env }
   })
+  if (child.stdio === undefined as unknown) { // out of descriptors: Node gives up half-way
+    child.on('error', () => {})
+    throw new Error('no more descriptors for its pipes')
+  }
   const output = new Output()
   const [, stdout, stderr, control, data] = child.stdio as unknown as [null, Socket, Socket, Socket, Socket]
   output.attach('stdout', stdout)
@@ -52,7 +56,8 @@ export function startProcess (options: ResolvedWorkerOptions): Host {
   data.on('error', () => {})
   for (const pipe of [stdout, stderr, data]) pipe.unref()
   const channel = streamChannel(control)
-  const exited = watch(child, control)
+  let opened = false
+  const exited = watch(child, control).finally(() => { if (!opened) data.destroy() })
   const kill = async (): Promise<void> => {
     signalGroup(child, 'SIGKILL')
     await exited
@@ -64,6 +69,7 @@ export function startProcess (options: ResolvedWorkerOptions): Host {
     title: `worker process ${child.pid ?? ''}`.trimEnd(),
     exited,
     openData () {
+      opened = true
       data.ref()
       return { data: streamDataChannel(data) }
     },
@@ -89,7 +95,7 @@ function signalGroup (child: ChildProcess, signal: NodeJS.Signals): void {
 async function watch (child: ChildProcess, control: Socket): Promise<Exit> {
   const drained = Promise.all([control, child.stdout!, child.stderr!].map(stream => new Promise<void>(resolve => { stream.once('close', () => { resolve() }) })))
   const exit = await new Promise<Exit>(resolve => {
-    child.once('error', error => { if (child.pid === undefined) resolve({ exitCode: null, signal: null, error }) })
+    child.on('error', error => { if (child.pid === undefined) resolve({ exitCode: null, signal: null, error }) })
     child.once('exit', (exitCode, signal) => { resolve({ exitCode, signal }) })
     control.once('close', () => { void reap(child) })
   })

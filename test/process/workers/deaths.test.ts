@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { isFsError } from '../../../lib/errors/index.js'
 import { startWorker, WorkerBootstrapError, WorkerDiedError } from '../../../lib/workers/index.js'
 import type { RemoteWorker } from '../../../lib/workers/index.js'
+import { openDataChannel } from '../../../lib/workers/worker.js'
 import { eventually, failure, kinds, muffled, processExists, separate, tasks, withWorker } from './support.js'
 
 const init = new URL('./fixtures/init.js', import.meta.url)
@@ -95,6 +98,28 @@ describe('a worker process that dies', () => {
       parent.kill('SIGKILL')
     }
   })
+
+  it('leaves no descriptor, child or listener behind', async () => {
+    const left = (): unknown => ({ open: readdirSync('/proc/self/fd').length, listeners: [process, process.stdout, process.stderr].map(item => item.eventNames().length) })
+    await withWorker({ kind: 'process' }, async worker => { await worker.call(tasks, 'add', [1, 1]) })
+    const before = left()
+    for (let round = 0; round < 4; round++) {
+      const worker = await startWorker({ kind: 'process' })
+      if (round % 2 === 0) openDataChannel(worker)
+      if (round < 2) await worker.call(tasks, 'add', [1, 1])
+      await worker.close({ force: round % 3 === 0 })
+      assert.equal(processExists(worker.owner.pid), false)
+    }
+    assert.ok(await eventually(() => isDeepStrictEqual(left(), before), 1000), JSON.stringify([before, left()]))
+  })
+
+  it('its pipes are not inherited by what it starts', () => withWorker({ kind: 'process' }, async worker => {
+    const grandchild = await worker.call<number>(tasks, 'startGrandchild')
+    const pipes = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`).map(fd => { try { return readlinkSync(`/proc/${pid}/fd/${fd}`) } catch { return '' } })
+    const own = new Set([3, 4].map(fd => readlinkSync(`/proc/${worker.owner.pid}/fd/${fd}`)))
+    assert.equal(own.size, 2)
+    assert.deepEqual(pipes(grandchild).filter(pipe => own.has(pipe)), [])
+  }))
 
   it('an idle worker does not keep its parent alive', async () => {
     const parent = spawn(process.execPath, [fixture('forgetful.js')], { stdio: ['ignore', 'pipe', 'inherit'] })

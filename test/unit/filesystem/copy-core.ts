@@ -12,6 +12,8 @@ export interface StoreOptions {
   readonly ranges?: boolean
   /** Name versions. @defaultValue true */
   readonly etags?: boolean
+  /** Name versions in infos and listings too. @defaultValue as `etags` */
+  readonly listedEtags?: boolean
   /** Say sizes. @defaultValue true */
   readonly sizes?: boolean
   /** @defaultValue 1000 */
@@ -193,10 +195,10 @@ export class MemoryCore implements Core {
   }
 
   #info (name: string): FileInfo | undefined {
-    const { etags = true, sizes = true } = this.store.options
+    const { etags = true, listedEtags = etags, sizes = true } = this.store.options
     const entry = this.store.files.get(name)
     if (entry === undefined) return name === '' || this.#directories().has(name) ? { name, size: undefined, type: 'directory' } : undefined
-    return { name, size: sizes ? entry.data.length : undefined, type: 'file', etag: etags ? `"${entry.version}"` : undefined }
+    return { name, size: sizes ? entry.data.length : undefined, type: 'file', etag: listedEtags ? `"${entry.version}"` : undefined }
   }
 
   #get (path: string, ifMatch: string | undefined): { readonly data: Bytes, readonly etag: string | undefined } {

@@ -197,6 +197,9 @@ describe('copying', () => {
       const store = new Store({}, { 'b/x': '1' })
       await mv(store.core(), 'b/x', 'b/x/')
       assert.deepEqual(store.calls, [])
+      const renaming = new Store({ rename: true, emptyDirectories: true }, { 'b/x': '1' })
+      await mv(renaming.core(), 'b/x', 'b')
+      assert.deepEqual([renaming.count('rename'), renaming.text('b/x')], [0, '1'])
     })
 
     for (const rename of [false, true]) {

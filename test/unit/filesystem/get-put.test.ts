@@ -92,6 +92,14 @@ describe('get()', () => {
     }
   })
 
+  it('rejects with FORKFS_CHANGED when only the parts themselves tell that they are of two versions', async () => {
+    const store = new Store({ listedEtags: false }, { 'b/large': content(24 * MiB) })
+    let reads = 0
+    store.fault = operation => { if (operation === 'readRange' && [2, 5].includes(++reads)) store.put('b/large', content(24 * MiB)) }
+    await assert.rejects(get(store.core(), 'b/large', at('file')), { code: 'FORKFS_CHANGED' })
+    assert.deepEqual(await local(), [])
+  })
+
   it('rejects with FORKFS_TRUNCATED when a store without versions has fewer bytes than it said', async () => {
     const store = new Store({ etags: false }, { 'b/large': content(24 * MiB) })
     store.fault = operation => { if (operation === 'readRange') store.put('b/large', content(17 * MiB)) }

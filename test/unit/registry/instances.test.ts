@@ -16,7 +16,10 @@ const code = (wanted: string) => (error: unknown): boolean => isFsError(error) &
 
 class Tiny extends FileSystem {
   static override readonly protocols: readonly string[] = ['tiny']
-  get capabilities (): Capabilities { return { read: true, write: false, append: false, exclusiveCreate: false, rename: false, emptyDirectories: false, sign: false, ranges: true } }
+  get capabilities (): Capabilities {
+    return { read: true, write: false, append: false, exclusiveCreate: false, rename: false, emptyDirectories: false, sign: false, ranges: true }
+  }
+
   protected override async _info (name: string): Promise<FileInfo> { return Promise.resolve({ name, size: 4, type: 'file' }) }
   protected override async *_list (): AsyncGenerator<FileInfo[]> { yield await Promise.resolve([]) }
   protected override async _readRange (): Promise<RangeRead> { return Promise.resolve({ data: new Uint8Array([1, 2, 3, 4]), size: 4 }) }

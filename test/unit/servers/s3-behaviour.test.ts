@@ -268,8 +268,8 @@ function behaviour (name: string, real: boolean, start: () => Promise<Target | S
       })
 
       it('rolls up at a delimiter, over pages of any size, and starts after a name', async () => {
-        const same = real ? [] : ['a'] // MinIO hides what lies under a name that is an object itself
-        const names = [...same, 'a.b', 'a/b', 'a/c', 'a/d/e', 'b/', 'b/x', 'c', real ? 'd/a/e' : 'd//e', 'd/f']
+        const same = real ? [] : ['a'] // MinIO hides what lies under a name that is an object itself, and stops a small page at one with a slash
+        const names = [...same, 'a.b', 'a/b', 'a/c', 'a/d/e', real ? 'b/a' : 'b/', 'b/x', 'c', real ? 'd/a/e' : 'd//e', 'd/f']
         for (const key of names) await put(key, '1')
         for (const MaxKeys of [1, 2, 3, 1000]) {
           assert.deepEqual((await keysOf({ MaxKeys })).keys, names)
@@ -279,7 +279,7 @@ function behaviour (name: string, real: boolean, start: () => Promise<Target | S
           assert.deepEqual([inside.keys, inside.prefixes], [['a/b', 'a/c'], ['a/d/']])
         }
         assert.deepEqual((await keysOf({ StartAfter: 'a/c' })).keys, names.slice(names.indexOf('a/c') + 1))
-        assert.deepEqual((await keysOf({ StartAfter: 'b' })).keys, names.slice(names.indexOf('b/')))
+        assert.deepEqual((await keysOf({ StartAfter: 'b' })).keys, names.slice(names.indexOf('b/x') - 1))
         const later = await keysOf({ StartAfter: 'a/b', Delimiter: '/' })
         assert.deepEqual([later.keys, later.prefixes], [['c'], ['b/', 'd/']])
         const behind = await keysOf({ StartAfter: 'b/', Delimiter: '/' })

@@ -185,6 +185,25 @@ describe('S3 server on the wire', () => {
       assert.deepEqual(outcome(await raw(server.endpoint, '/test?list-type=2&max-keys=-1')), [400, 'InvalidArgument'])
     })
 
+    it('list uploads over pages of any size, by key and then by start, and rolled up', async () => {
+      const begin = async (key: string): Promise<string> => `${key} ${element((await raw(server.endpoint, `/test/${key}?uploads`, { method: 'POST' })).body, 'UploadId')}`
+      const begun: string[] = []
+      for (const key of ['b/2', 'a', 'b/1', 'a', 'c']) begun.push(await begin(key))
+      const expected = [1, 3, 2, 0, 4].map(index => begun[index])
+      for (const size of [1, 2, 3, 5]) {
+        const seen: string[] = []
+        for (let marker = '', more = true; more;) {
+          const xml = (await raw(server.endpoint, `/test?uploads&max-uploads=${size}${marker}`)).body.toString()
+          seen.push(...[...xml.matchAll(/<Upload><Key>([^<]*)<\/Key><UploadId>([^<]*)/g)].map(([, key, id]) => `${key} ${id}`))
+          more = element(xml, 'IsTruncated') === 'true'
+          marker = `&key-marker=${encodeURIComponent(element(xml, 'NextKeyMarker') ?? '')}&upload-id-marker=${element(xml, 'NextUploadIdMarker')}`
+        }
+        assert.deepEqual(seen, expected, String(size))
+      }
+      const rolled = (await raw(server.endpoint, '/test?uploads&delimiter=/')).body.toString()
+      assert.deepEqual([...rolled.matchAll(/<(?:Key|CommonPrefixes><Prefix)>([^<]*)/g)].map(match => match[1]), ['a', 'a', 'c', 'b/'])
+    })
+
     it('wait with 100 Continue until the request is found good', async () => {
       const put = (path: string, more: string): string => `PUT ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n${more}\r\n`
       const good = await rawSocket(server.port, put('/test/new', '') + 'hi')
