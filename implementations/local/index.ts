@@ -27,6 +27,8 @@ export class LocalFileSystem extends FileSystem {
   }
 
   protected override get _root (): string { return '/' }
+  /** The system reads ahead by itself. */
+  protected override get _readStrategy (): 'none' { return 'none' }
 
   override url (path: string): string { return pathToFileURL(this._normalize(path)).href }
 
@@ -41,8 +43,8 @@ export class LocalFileSystem extends FileSystem {
 
   protected override _info (path: string, { signal }: Verb): Promise<FileInfo> { return localInfo(path, signal) }
 
-  protected override _list (path: string, { recursive, prefix, signal }: Verb & ListOptions): AsyncIterable<readonly FileInfo[]> {
-    return localList(path, { recursive, prefix, signal })
+  protected override _list (path: string, { recursive, prefix, temporary, signal }: Verb & ListOptions): AsyncIterable<readonly FileInfo[]> {
+    return localList(path, { recursive, prefix, temporary, signal })
   }
 
   protected override _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {

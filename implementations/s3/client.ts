@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { FsError } from '../../lib/errors/index.js'
+import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import { NetClient } from '../../lib/net/index.js'
 import type { Destination, Failure, NetReply, NetRequest, ReplyHead } from '../../lib/net/index.js'
@@ -48,6 +48,12 @@ export interface S3ClientOptions extends ResolvedCommonOptions {
   readonly parentKey: () => string
 }
 
+/** What one attempt was sent with: a complaint about it is a complaint about these, though others may be at hand by now. */
+interface Sent { credentials?: Credentials | undefined, region?: string, offsetMs?: number }
+
+/** Where the store is. */
+interface Place { readonly endpoint: string | undefined, readonly region: string }
+
 /** What belongs to one owner: who we are, where buckets are, what time the store has. */
 interface State {
   readonly epoch: number
@@ -57,7 +63,7 @@ interface State {
   /** Buckets that are elsewhere than the options say. */
   readonly regions: Map<string, string>
   readonly addresses: Map<string, Addresses>
-  settled: { readonly endpoint: string | undefined, readonly region: string } | undefined
+  settled: Place | undefined
   signer: { readonly credentials: Credentials, readonly signer: Signer } | undefined
   identityChecked: boolean
 }
@@ -80,21 +86,22 @@ export class S3Client {
     let result: { readonly value: T } | undefined
     const path = request.key === undefined || request.key === '' ? request.bucket : `${request.bucket}/${request.key}`
     const context: FailureContext = { path, exclusive: request.exclusive }
+    const sent: Sent = {}
     await this.net.send({
       operation: request.operation,
       path,
       idempotent: request.idempotent ?? true,
       build: attempt => {
         request.attempted?.(attempt)
-        return this.#build(request)
+        return this.#build(request, sent)
       },
       judge: reply => {
-        if ((reply.status < 200 || reply.status > 299) && request.pardon?.(reply) !== true) return this.#failure(request, failureOf(reply.status, reply.headers, reply.body, this.#timed(context)))
+        if ((reply.status < 200 || reply.status > 299) && request.pardon?.(reply) !== true) return this.#failure(request, sent, failureOf(reply.status, reply.headers, reply.body, this.#timed(context)))
         try {
           result = { value: read(reply) }
           return undefined
         } catch (error) {
-          if (error instanceof ErrorReply) return this.#failure(request, failureOfFields(error.fields, reply.headers, this.#timed(context)))
+          if (error instanceof ErrorReply) return this.#failure(request, sent, failureOfFields(error.fields, reply.headers, this.#timed(context)))
           if (error instanceof FsError) return { error: again(error, request.idempotent ?? true) }
           throw error
         }
@@ -160,16 +167,27 @@ export class S3Client {
     }
   }
 
-  /** A worker of ours asks its parent first: one resolver for all workers of a node, and keys that did not travel. */
+  /**
+   * What was sent here asks its sender first, where that is this thread or a parent of ours: one resolver for all workers of a
+   * node, and keys that did not travel.
+   */
   #source (sdk: SdkConfig | undefined): CredentialSource {
     const { settings } = this.#options
     const own = credentialSource(settings.credentials, { sdk })
-    if (!hasParent() || settings.credentials.kind === 'anonymous' || settings.credentials.kind === 'static') return own
-    return givenByParent(async () => await askParent('s3:credentials', this.#options.parentKey()) as Credentials | undefined, own)
+    const mayAsk = hasParent() || this.#options.expectedIdentity !== undefined
+    if (!mayAsk || settings.credentials.kind === 'anonymous' || settings.credentials.kind === 'static') return own
+    return givenByParent(async () => {
+      try {
+        return await askParent('s3:credentials', this.#options.parentKey()) as Credentials | undefined
+      } catch (error) {
+        if (isFsError(error, 'FORKFS_NOT_SUPPORTED')) return undefined // a parent that never described an S3 filesystem
+        throw error
+      }
+    }, own)
   }
 
   /** Region and endpoint that only the SDK's files tell; remembered for this owner, a failure is not. */
-  async #settle (state: State): Promise<{ readonly endpoint: string | undefined, readonly region: string }> {
+  async #settle (state: State): Promise<Place> {
     const { settings } = this.#options
     const found = await state.sdk!.settings()
     state.settled = { endpoint: settings.endpoint ?? found.endpoint, region: settings.region ?? found.region ?? 'us-east-1' }
@@ -177,9 +195,12 @@ export class S3Client {
   }
 
   async #credentials (state: State): Promise<Credentials | undefined> {
-    const credentials = state.source.peek() ?? await state.source.get()
+    const { expectedIdentity } = this.#options
+    const credentials = state.source.peek() ?? await state.source.get().catch((error: unknown) => {
+      if (expectedIdentity === undefined || !isFsError(error, 'FORKFS_CREDENTIALS')) throw error
+      throw new FsError('FORKFS_CREDENTIALS', `the sender of this filesystem acts as ${expectedIdentity} and kept its keys, and this owner has none: give it the same ones, or send with \`shareCredentials\``, { protocol: 's3', cause: error })
+    })
     if (!state.identityChecked) {
-      const { expectedIdentity } = this.#options
       const identity = credentials?.accessKeyId ?? 'anonymous'
       if (expectedIdentity !== undefined && identity !== expectedIdentity) {
         throw new FsError('FORKFS_CREDENTIALS', `the sender of this filesystem acts as ${expectedIdentity}, this owner's own credentials are ${identity}: pass the same ones here, or send with \`shareCredentials\``, { protocol: 's3' })
@@ -193,7 +214,7 @@ export class S3Client {
     return state.regions.get(bucket) ?? settled.region
   }
 
-  #address (state: State, settled: { readonly endpoint: string | undefined, readonly region: string }, bucket: string, key: string): Address {
+  #address (state: State, settled: Place, bucket: string, key: string): Address {
     const region = this.#regionOf(state, settled, bucket)
     let addresses = state.addresses.get(region)
     if (addresses === undefined) {
@@ -212,42 +233,49 @@ export class S3Client {
   }
 
   /** Synchronous where everything is at hand: the hot path waits for nothing. */
-  #build (request: S3Request): NetRequest | Promise<NetRequest> {
+  #build (request: S3Request, sent: Sent): NetRequest | Promise<NetRequest> {
     const state = this.#current()
     const { settled } = state
     const credentials = state.identityChecked ? state.source.peek() : undefined
-    return settled !== undefined && credentials !== undefined ? this.#write(request, state, settled, credentials) : this.#buildLater(request, state)
+    return settled !== undefined && credentials !== undefined ? this.#write(request, sent, state, settled, credentials) : this.#buildLater(request, sent, state)
   }
 
-  async #buildLater (request: S3Request, state: State): Promise<NetRequest> {
+  async #buildLater (request: S3Request, sent: Sent, state: State): Promise<NetRequest> {
     const settled = state.settled ?? await this.#settle(state)
-    return this.#write(request, state, settled, await this.#credentials(state))
+    return this.#write(request, sent, state, settled, await this.#credentials(state))
   }
 
-  #write (request: S3Request, state: State, settled: { readonly endpoint: string | undefined, readonly region: string }, credentials: Credentials | undefined): NetRequest {
+  #write (request: S3Request, sent: Sent, state: State, settled: Place, credentials: Credentials | undefined): NetRequest {
     const { method, bucket, key = '', query = '', body } = request
+    const region = this.#regionOf(state, settled, bucket)
+    sent.credentials = credentials
+    sent.region = region
+    sent.offsetMs = state.clock.offsetMs
     const { origin, host, path } = this.#address(state, settled, bucket, key)
     const headers = request.headers === undefined ? [] : [...request.headers]
     if (this.#options.settings.requesterPays) headers.push('x-amz-request-payer', 'requester')
-    if (credentials !== undefined) this.#signer(state, credentials, this.#regionOf(state, settled, bucket)).sign(method, host, path, query, headers)
+    if (credentials !== undefined) this.#signer(state, credentials, region).sign(method, host, path, query, headers)
     headers.push('host', host, 'user-agent', userAgent)
     return { method, origin, path: query === '' ? path : `${path}?${query}`, headers, body }
   }
 
   #timed (context: FailureContext): FailureContext { return { ...context, now: this.#state?.clock.now() } }
 
-  #failure (request: S3Request, failure: S3Failure): Failure {
+  #failure (request: S3Request, sent: Sent, failure: S3Failure): Failure {
     const { error, action } = failure
     const state = this.#state
     const decided = again(error, request.idempotent ?? true)
     if (action === undefined || state === undefined) return { error: decided }
-    return { error: decided, repair: () => this.#repair(request, failure, state) }
+    const { credentials, region = '', offsetMs = 0 } = sent // the next attempt writes over them
+    return { error: decided, repair: () => this.#repair(request.bucket, { credentials, region, offsetMs }, failure, state) }
   }
 
-  async #repair ({ bucket }: S3Request, { action, region, serverTime }: S3Failure, state: State): Promise<boolean> {
-    if (action === 'clock') return serverTime !== undefined && state.clock.adjust(serverTime)
-    if (action === 'refresh-credentials') return state.source.refresh(state.signer?.credentials).catch(() => false)
-    if (region === undefined || state.regions.get(bucket) === region || state.settled?.region === region) return false
+  /** Many requests may be refused for one reason: the first puts it right, the others find that what they used is not used any more. */
+  async #repair (bucket: string, sent: Required<Sent>, { action, region, serverTime }: S3Failure, state: State): Promise<boolean> {
+    if (action === 'clock') return state.clock.offsetMs !== sent.offsetMs || (serverTime !== undefined && state.clock.adjust(serverTime))
+    if (action === 'refresh-credentials') return await state.source.refresh(sent.credentials).catch(() => false)
+    if (state.regions.has(bucket) && state.regions.get(bucket) !== sent.region) return true
+    if (region === undefined || region === sent.region) return false
     state.regions.set(bucket, region)
     return true
   }

@@ -1,39 +1,37 @@
-import { crc32 } from 'node:zlib'
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
+import { canonical } from '../../lib/filesystem/options.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
-import type { Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
-import { checkRange, overParts, planParts, rangeHeader } from '../../lib/net/index.js'
-import type { NetReply, ReplyHead, ReplyHeaders } from '../../lib/net/index.js'
-import { copySource, needsSdk, parsePath } from './address.js'
+import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import { readWhole } from '../../lib/filesystem/read-span.js'
+import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
+import { needsSdk, parsePath } from './address.js'
 import type { S3Path } from './address.js'
 import { S3Client } from './client.js'
+import { copyObject } from './copy.js'
 import { identityOf } from './credentials.js'
-import { failureOfFields } from './errors.js'
 import { parseList } from './lists.js'
 import type { ListPage } from './lists.js'
 import { resolveS3 } from './options.js'
 import type { ResolvedS3Options, S3Options } from './options.js'
 import { s3Options } from './option-table.js'
-import { createBucketBody, deleteBody, MAX_DELETES, parseBuckets, parseComplete, parseCopy, parseDelete, parseError, parseInitiate, completeBody } from './replies.js'
-import type { UploadedPart } from './replies.js'
+import { readBeginning, readRange } from './read.js'
+import type { ReadContext } from './read.js'
+import { removeObjects } from './remove.js'
+import { createBucketBody, parseBuckets } from './replies.js'
 import { offerCredentials } from './share.js'
 import { canonicalQuery } from './sign.js'
 import { Versions } from './versions.js'
-import { crc32Header, DEFAULT_PART, putObject, uploadWhole, UploadWriter } from './writer.js'
+import { DEFAULT_PART, markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
 import type { UploadContext } from './writer.js'
-import { fitsXml } from './xml.js'
 
 export type { S3Options } from './options.js'
 
-const MiB = 1024 * 1024
 /** Above it a PUT is cut into parts: they go in parallel, and a failure costs one part. */
-const PUT_LIMIT = 16 * MiB
-/** Part of a server-side copy above 5 GB (S3, "Copying objects": the limit of one CopyObject). */
-const COPY_PART = 512 * MiB
+const PUT_LIMIT = 16 * 1024 * 1024
 
 /**
  * Amazon S3 and stores that speak its protocol, over our own transport. Paths are 'bucket/key'; the key is opaque and reaches
@@ -59,7 +57,7 @@ export class S3FileSystem extends FileSystem {
       dispatcher: given.dispatcher,
       settings: this.#settings,
       expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
-      parentKey: () => JSON.stringify(this._describe(false).options)
+      parentKey: () => canonical(this._describe(false).options)
     })
   }
 
@@ -85,11 +83,13 @@ export class S3FileSystem extends FileSystem {
     const kept: Record<string, unknown> = settings === 'known' ? { settled: true } : {}
     const identity = this._withheld?.['accessKeyId'] ?? (temporary(given) ? undefined : identityOf(plan))
     if (identity !== undefined && identity !== 'anonymous' && !(shared && plan.kind === 'static')) kept['accessKeyId'] = identity
-    offerCredentials(JSON.stringify(options), this.#client)
+    // Whoever got its identity from a sender passes questions on, it does not answer them.
+    if (this._withheld?.['accessKeyId'] === undefined) offerCredentials(canonical(options), this.#client)
     return { options, withheld: kept as Withheld }
   }
 
   protected override get _partBytes (): number { return DEFAULT_PART }
+  protected override get _maxGap (): number { return isLoopback(this.#settings.endpoint) ? 64 * 1024 : 256 * 1024 }
 
   // ------------------------------------------------------------------------------------------------ paths
 
@@ -143,10 +143,10 @@ export class S3FileSystem extends FileSystem {
   #infoOf (path: string, { headers }: NetReply): FileInfo {
     this.#seen(path, headers)
     const metadata: Record<string, string> = {}
-    for (const [name, value] of Object.entries(headers)) if (name.startsWith('x-amz-meta-') && value !== undefined) metadata[name.slice('x-amz-meta-'.length)] = value
+    for (const [name, value] of Object.entries(headers)) if (name.startsWith('x-amz-meta-') && name !== markHeader && value !== undefined) metadata[name.slice('x-amz-meta-'.length)] = value
     const info: Record<string, unknown> & FileInfo = {
       name: path,
-      size: Number(headers['content-length']),
+      size: headers['content-length'] === undefined ? undefined : Number(headers['content-length']),
       type: 'file',
       modified: headers['last-modified'] === undefined ? undefined : new Date(headers['last-modified']),
       etag: headers['etag'],
@@ -155,7 +155,7 @@ export class S3FileSystem extends FileSystem {
       storageClass: headers['x-amz-storage-class'],
       metadata
     }
-    for (const name of Object.keys(info)) if (info[name] === undefined) delete info[name]
+    for (const name of Object.keys(info)) if (info[name] === undefined && name !== 'size') delete info[name]
     return info
   }
 
@@ -190,24 +190,23 @@ export class S3FileSystem extends FileSystem {
     } while (token !== undefined)
   }
 
-  protected override async _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
+  #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
     const at = this.#object(path)
-    const range = rangeHeader(start, end)
-    const headers: string[] = range === undefined ? [] : ['range', range]
-    if (ifMatch !== undefined) headers.push('if-match', ifMatch)
-    if (this.#settings.checksums) headers.push('x-amz-checksum-mode', 'ENABLED')
-    return await this.#client.call({
-      operation: 'GetObject', method: 'GET', bucket: at.bucket, key: at.key, query: this.#versionQuery(path, at), headers,
-      pardon: ({ status }) => status === 416,
-      destination: head => bodyOf(head, start, end, into)
-    }, signal!, reply => {
-      if (reply.status === 416) return { data: new Uint8Array(0), size: sizeBehind416(reply) }
-      const { length, size } = checkRange(reply, start, end)
-      if (length !== -1 && reply.body.length !== length) throw new FsError('FORKFS_TRUNCATED', `${length} bytes were announced and ${reply.body.length} came`, { retry: 'may' })
-      if (this.#settings.checksums && reply.body.length === size) verify(reply)
-      this.#seen(path, reply.headers)
-      return { data: reply.body as Bytes, etag: reply.headers['etag'], size: size ?? reply.body.length }
-    })
+    const seen = (headers: ReplyHeaders): void => { this.#seen(path, headers) }
+    const query = this.#versionQuery(path, at)
+    return { client: this.#client, bucket: at.bucket, key: at.key, query, checksums: this.#settings.checksums, signal: signal!, ifMatch, into, seen }
+  }
+
+  protected override async _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+    return await readRange(this.#reading(path, options), start, end)
+  }
+
+  protected override _readAll (path: string, options: RangeOptions): Promise<RangeRead> {
+    return readWhole({
+      _concurrency: this._concurrency,
+      _partBytes: DEFAULT_PART,
+      _readRange: (name, start, end, inner) => start === 0 && inner.into === undefined ? readBeginning(this.#reading(name, inner), DEFAULT_PART) : this._readRange(name, start, end, inner)
+    }, path, options as RangeOptions & { readonly signal: AbortSignal })
   }
 
   // ------------------------------------------------------------------------------------------------ writing
@@ -223,20 +222,25 @@ export class S3FileSystem extends FileSystem {
     const { bucket, key } = this.#object(path)
     const { partBytes } = options
     if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
-    this.#versions.forget(path)
     return { client: this.#client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options }
   }
 
   protected override async _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
     const context = this.#upload(path, options)
-    return data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0) ? await putObject(context, data) : await uploadWhole(context, data, options.partBytes ?? DEFAULT_PART)
+    const single = data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0)
+    return await this.#writing(path, () => single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? DEFAULT_PART))
   }
 
   protected override async _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
     const context = this.#upload(path, options)
     // Told at once where it can be: a long write should not fail at its end.
     if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
-    return new UploadWriter(context)
+    const writer = new UploadWriter(context)
+    return {
+      write: chunk => writer.write(chunk),
+      commit: () => this.#writing(path, () => writer.commit()),
+      abort: reason => writer.abort(reason)
+    }
   }
 
   async #there (path: string, { signal }: Verb): Promise<boolean> {
@@ -244,69 +248,26 @@ export class S3FileSystem extends FileSystem {
     return await this.#client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
   }
 
-  /** S3 answers the same for what was there and what was not. Many keys go 1,000 to a request. */
   protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
-    const buckets = new Map<string, S3Path[]>()
-    const single: S3Path[] = []
-    for (const path of paths) {
-      const at = this.#object(path)
-      this.#versions.forget(path)
-      if (paths.length === 1 || !fitsXml(at.key)) single.push(at)
-      else buckets.set(at.bucket, [...(buckets.get(at.bucket) ?? []), at])
+    const objects = paths.map(path => this.#object(path))
+    try {
+      await removeObjects(this.#client, objects, signal!)
+    } finally {
+      for (const path of paths) this.#versions.forget(path)
     }
-    for (const { bucket, key, versionId } of single) {
-      await this.#client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key, query: canonicalQuery({ versionId }) }, signal!, () => undefined)
-    }
-    for (const [bucket, objects] of buckets) {
-      for (let at = 0; at < objects.length; at += MAX_DELETES) await this.#deleteMany(bucket, objects.slice(at, at + MAX_DELETES), signal!)
-    }
-  }
-
-  async #deleteMany (bucket: string, objects: readonly S3Path[], signal: AbortSignal): Promise<void> {
-    const body = Buffer.from(deleteBody(objects))
-    const headers = ['content-type', 'application/xml', 'x-amz-checksum-crc32', crc32Header(body)]
-    const { errors } = await this.#client.call({ operation: 'DeleteObjects', method: 'POST', bucket, query: 'delete=', headers, body }, signal, reply => parseDelete(reply.body))
-    const real = errors.filter(({ code }) => code !== 'NoSuchKey')
-    if (real.length === 0) return
-    const failures = real.map(({ key, code, message }) => failureOfFields({ Code: code, Message: message }, {}, { path: `${bucket}/${key}` }).error)
-    throw failures.length === 1 ? failures[0]! : new FsError(failures[0]!.code, `${failures.length} of ${objects.length} objects could not be deleted`, { path: failures[0]!.path, cause: new AggregateError(failures) })
   }
 
   protected override async _copy (source: string, target: string, { signal }: Verb): Promise<void> {
-    const from = this.#object(source)
-    const to = this.#object(target)
-    this.#versions.forget(target)
-    const headers = ['x-amz-copy-source', copySource(from.bucket, from.key, from.versionId), ...this.#storeHeaders]
-    try {
-      await this.#client.call({ operation: 'CopyObject', method: 'PUT', bucket: to.bucket, key: to.key, headers }, signal!, reply => parseCopy(reply.body))
-    } catch (error) {
-      if (!isFsError(error, 'EINVAL', 'ENOSPC')) throw error
-      const info = await this._info(source, { signal })
-      if (info.type !== 'file' || (info.size ?? 0) <= 5_000_000_000) throw error
-      await this.#copyParts(from, to, info, signal!)
-    }
+    const context = { client: this.#client, from: this.#object(source), to: this.#object(target), storeHeaders: this.#storeHeaders, signal: signal! }
+    await this.#writing(target, () => copyObject(context))
   }
 
-  /** A copy above 5 GB: parts of one version, in parallel; content type and metadata are taken over. */
-  async #copyParts (from: S3Path, to: S3Path, { size, etag, contentType, metadata }: FileInfo, signal: AbortSignal): Promise<void> {
-    const headers = ['content-type', String(contentType ?? 'application/octet-stream'), ...this.#storeHeaders]
-    for (const [name, value] of Object.entries(metadata as Record<string, string>)) headers.push(`x-amz-meta-${name}`, value)
-    const target = { bucket: to.bucket, key: to.key }
-    const uploadId = await this.#client.call({ operation: 'CreateMultipartUpload', method: 'POST', ...target, query: 'uploads=', headers }, signal, reply => parseInitiate(reply.body))
+  /** What was seen of a path before its write is not what is there afterwards, however the write ends. */
+  async #writing<T> (path: string, write: () => Promise<T>): Promise<T> {
     try {
-      const parts: UploadedPart[] = []
-      await overParts(planParts(0, size!, COPY_PART), 8, signal, async ({ start, end }, inner) => {
-        const number = start / COPY_PART + 1
-        const copied = await this.#client.call({
-          operation: 'UploadPartCopy', method: 'PUT', ...target, query: canonicalQuery({ partNumber: number, uploadId }),
-          headers: ['x-amz-copy-source', copySource(from.bucket, from.key, from.versionId), 'x-amz-copy-source-range', `bytes=${start}-${end - 1}`, ...(etag === undefined ? [] : ['x-amz-copy-source-if-match', etag])]
-        }, inner, reply => parseCopy(reply.body))
-        parts.push({ number, etag: copied.etag ?? '' })
-      })
-      await this.#client.call({ operation: 'CompleteMultipartUpload', method: 'POST', ...target, query: canonicalQuery({ uploadId }), body: Buffer.from(completeBody(parts)) }, signal, reply => parseComplete(reply.body))
-    } catch (error) {
-      await this.#client.call({ operation: 'AbortMultipartUpload', method: 'DELETE', ...target, query: canonicalQuery({ uploadId }), pardon: ({ status }) => status === 404 }, new AbortController().signal, () => undefined).catch(() => {}) // the first error counts
-      throw error
+      return await write()
+    } finally {
+      this.#versions.forget(path)
     }
   }
 
@@ -351,6 +312,10 @@ export class S3FileSystem extends FileSystem {
   protected override _drop (): void { this.#client.drop() }
 }
 
+function isLoopback (endpoint: string | undefined): boolean {
+  return endpoint !== undefined && /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/.test(endpoint)
+}
+
 /** Objects and common prefixes of a page; `base` is the listed directory with its slash. */
 function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string): FileInfo[] {
   const found: FileInfo[] = []
@@ -362,30 +327,6 @@ function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: strin
   }
   for (const prefix of prefixes) found.push(directoryInfo(`${bucket}/${prefix.slice(0, -1)}`))
   return found
-}
-
-/** Where the body of a GET goes: straight to its place, if it is the range that was asked for. */
-function bodyOf (head: ReplyHead, start: number, end: number | undefined, into: Uint8Array | undefined): { into?: Uint8Array, maxBytes: number } {
-  if (head.status !== 200 && head.status !== 206) return { maxBytes: MiB }
-  const { length } = checkRange(head, start, end)
-  if (into === undefined || length < 0) return { maxBytes: Number.MAX_SAFE_INTEGER }
-  if (length > into.length) throw new RangeError(`Expected room for ${length} bytes, got ${into.length}`)
-  return { into: into.subarray(0, length), maxBytes: length }
-}
-
-/** S3 tells the size in the error's body, others in Content-Range. */
-function sizeBehind416 (reply: NetReply): number | undefined {
-  const told = parseError(reply.body)?.['ActualObjectSize'] ?? /\/(\d+)$/.exec(reply.headers['content-range'] ?? '')?.[1]
-  return told === undefined ? undefined : Number(told)
-}
-
-/** A full-object CRC32 that came along must fit; checksums of parts ("-n") and other algorithms tell nothing here. */
-function verify ({ headers, body }: NetReply): void {
-  const sent = headers['x-amz-checksum-crc32']
-  if (sent === undefined || sent.includes('-') || headers['x-amz-checksum-type'] === 'COMPOSITE') return
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(crc32(body))
-  if (bytes.toString('base64') !== sent) throw new FsError('FORKFS_CHECKSUM', 'the bytes do not fit the CRC32 that the store sent with them', { retry: 'may' })
 }
 
 /** Temporary keys change with every resolution: their name tells no identity. */

@@ -1,4 +1,4 @@
-import { serveWorkers } from '../../lib/owner/index.js'
+import { serve } from '../../lib/owner/index.js'
 import type { S3Client } from './client.js'
 import type { Credentials } from './sign.js'
 
@@ -13,7 +13,7 @@ let serving = false
 export function offerCredentials (key: string, client: S3Client): void {
   if (!serving) {
     serving = true
-    serveWorkers('s3:credentials', async (payload): Promise<Credentials | undefined> => {
+    serve('s3:credentials', async (payload): Promise<Credentials | undefined> => {
       const client = typeof payload === 'string' ? described.get(payload)?.deref() : undefined
       return await client?.credentials()
     })

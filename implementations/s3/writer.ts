@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { Bytes, FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
 import { allocate } from '../../lib/net/index.js'
 import { addFinalizer, allowListeners, randomHex } from '../../lib/owner/index.js'
 import type { S3Client, S3Request } from './client.js'
-import { completeBody, MAX_PARTS, parseComplete, parseInitiate } from './replies.js'
+import { crc32Text } from './read.js'
+import { MAX_PARTS } from './replies.js'
 import type { UploadedPart } from './replies.js'
 import { canonicalQuery } from './sign.js'
+import { beginUpload, endUpload, finishUpload } from './uploads.js'
 
 const MiB = 1024 * 1024
 /** S3 refuses smaller parts (but the last). */
@@ -44,18 +45,12 @@ function conditions ({ flag, ifMatch }: WriteOptions): string[] {
   return ifMatch === undefined ? [] : ['if-match', ifMatch]
 }
 
-export function crc32Header (data: Uint8Array): string {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(crc32(data))
-  return bytes.toString('base64')
-}
-
 function infoOf ({ bucket, key }: UploadContext, size: number, etag: string | undefined): FileInfo {
   return { name: `${bucket}/${key}`, size, type: 'file', modified: new Date(), etag }
 }
 
 /** Under this name a conditional write carries a mark of its own: after a lost answer it tells whose object is there. */
-const markHeader = 'x-amz-meta-forkfs-write'
+export const markHeader = 'x-amz-meta-forkfs-write'
 
 /**
  * A conditional write whose earlier attempt got no answer: was the object that is in the way now made by that attempt? The
@@ -77,7 +72,7 @@ export async function putObject (context: UploadContext, data: Uint8Array): Prom
   const mark = conditional.length > 0 ? randomHex(12) : ''
   const headers = [...objectHeaders(options), ...storeHeaders, ...conditional]
   if (mark !== '') headers.push(markHeader, mark)
-  if (checksums) headers.push('x-amz-checksum-crc32', crc32Header(data))
+  if (checksums) headers.push('x-amz-checksum-crc32', crc32Text(data))
   let attempts = 0
   const request: S3Request = { operation: 'PutObject', method: 'PUT', bucket, key, headers, body: data, exclusive: options.flag === 'wx', attempted: attempt => { attempts = attempt } }
   try {
@@ -110,21 +105,19 @@ class Multipart {
   }
 
   static async begin (context: UploadContext): Promise<Multipart> {
-    const { client, bucket, key, options, checksums, storeHeaders, signal } = context
+    const { options, checksums, storeHeaders, signal } = context
     const mark = conditions(options).length > 0 ? randomHex(12) : ''
     const headers = [...objectHeaders(options), ...storeHeaders]
     if (mark !== '') headers.push(markHeader, mark)
     if (checksums) headers.push('x-amz-checksum-algorithm', 'CRC32')
-    // A create that is sent twice leaves an empty upload behind, and nothing else: better than to give up.
-    const id = await client.call({ operation: 'CreateMultipartUpload', method: 'POST', bucket, key, query: 'uploads=', headers }, signal, reply => parseInitiate(reply.body))
-    return new Multipart(context, id, mark)
+    return new Multipart(context, await beginUpload(context, headers, signal), mark)
   }
 
   get signal (): AbortSignal { return this.#controller.signal }
 
   async part (number: number, data: Uint8Array): Promise<void> {
     const { client, bucket, key, checksums } = this.#context
-    const crc = checksums ? crc32Header(data) : undefined
+    const crc = checksums ? crc32Text(data) : undefined
     const etag = await client.call({
       operation: 'UploadPart', method: 'PUT', bucket, key, body: data,
       query: canonicalQuery({ partNumber: number, uploadId: this.#id }),
@@ -139,14 +132,12 @@ class Multipart {
   }
 
   async complete (): Promise<FileInfo> {
-    const { client, bucket, key, options } = this.#context
+    const { options } = this.#context
     let attempts = 0
     try {
-      const { etag } = await client.call({
-        operation: 'CompleteMultipartUpload', method: 'POST', bucket, key, query: canonicalQuery({ uploadId: this.#id }),
-        headers: ['content-type', 'application/xml', ...conditions(options)], body: Buffer.from(completeBody(this.#parts)),
-        exclusive: options.flag === 'wx', attempted: attempt => { attempts = attempt }
-      }, this.#controller.signal, reply => parseComplete(reply.body))
+      const { etag } = await finishUpload(this.#context, this.#id, this.#parts, this.#controller.signal, {
+        headers: conditions(options), exclusive: options.flag === 'wx', attempted: attempt => { attempts = attempt }
+      })
       this.#over()
       return infoOf(this.#context, this.size, etag)
     } catch (error) {
@@ -178,13 +169,11 @@ class Multipart {
   /** End the parts under way. */
   stop (reason: unknown): void { this.#controller.abort(reason) }
 
-  /** Leave nothing behind: under a signal of its own, the caller's is what ended us. Idempotent. */
+  /** Leave nothing behind. Idempotent. */
   async abort (reason: unknown): Promise<void> {
     this.#controller.abort(reason)
     this.#over()
-    const { client, bucket, key } = this.#context
-    const request: S3Request = { operation: 'AbortMultipartUpload', method: 'DELETE', bucket, key, query: canonicalQuery({ uploadId: this.#id }), pardon: ({ status }) => status === 404 }
-    await client.call(request, new AbortController().signal, () => undefined)
+    await endUpload(this.#context, this.#id, this.#context.signal)
   }
 
   #over (): void {

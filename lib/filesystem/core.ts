@@ -5,6 +5,8 @@ export interface ListOptions {
   readonly recursive: boolean
   /** A hint: entries whose last name (recursive: whose path below the listed one) does not begin with it may be left out. */
   readonly prefix?: string | undefined
+  /** Staged files of writes that are under way (or were left by a crash) too, where the store shows them. @defaultValue false */
+  readonly temporary?: boolean | undefined
 }
 
 /**

@@ -13,7 +13,7 @@ import type { OptionTable, ResolvedCommonOptions } from './options.js'
 import { readWhole } from './read-span.js'
 import { inTransaction, transactionOf } from './transaction.js'
 import { Verbs } from './verbs.js'
-import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from './types.js'
+import type { Capabilities, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, Verb, WriteOptions } from './types.js'
 
 /** Marks instances of every copy of the package: recognition goes by it, never by instanceof. */
 const brand = Symbol.for('forkfs.FileSystem.v1')
@@ -203,6 +203,11 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   protected get _concurrency (): number { return this._options.maxConcurrency }
   /** Reads longer than this are cut into parts and read in parallel, each pinned to one version. 0: one read whatever its length. */
   protected get _partBytes (): number { return 0 }
+
+  /** Unwanted bytes between two ranges that are worth one request less (catRanges). 64 KiB near, 256 KiB for stores far away. */
+  protected override get _maxGap (): number { return 64 * 1024 }
+  /** How open() caches where the caller does not say. */
+  protected override get _readStrategy (): ReadStrategyName { return 'readahead' }
 
   /** Strip protocol and slashes at the ends. Keys are opaque otherwise. */
   protected override _normalize (path: string): string {

@@ -10,13 +10,15 @@ import { openWriteHandle } from '../file/writer.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
 import { notSupported } from './bound-core.js'
-import type { Bytes, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadVerb, StagedWriter, Verb, WriteOptions } from './types.js'
+import type { Bytes, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadStrategyName, ReadVerb, StagedWriter, Verb, WriteOptions } from './types.js'
 
 /** What opening needs of a filesystem. */
 export interface Opener {
   call<T> (operation: string, path: string | undefined, options: Verb | undefined, work: (core: BoundCore) => Promise<T>, lease?: Lease): Promise<T>
   lease (path: string): Lease
   normalize (path: string): string
+  /** Where the caller does not say. */
+  readonly strategy: ReadStrategyName
 }
 
 const flagsKnown: readonly OpenFlags[] = ['r', 'r+', 'w', 'wx', 'a']
@@ -38,7 +40,7 @@ export async function openFile (opener: Opener, path: string, flags: OpenFlags, 
 
 async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<ByteReader> {
   const source = await opener.call('open', path, options, core => openSource(opener, core, core.normalize(path), lease, options.ifMatch), lease)
-  const bytes = openBytes(source, { cache: options.cache, blockBytes: options.blockBytes })
+  const bytes = openBytes(source, { cache: options.cache ?? opener.strategy, blockBytes: options.blockBytes })
   return options.compression == null ? bytes : openCompressedReader(bytes, options.compression)
 }
 
@@ -103,7 +105,22 @@ export function readStream (opener: Opener, path: string, options: StreamRange):
 
 export function webReadStream (opener: Opener, path: string, options: ReadVerb): ReadableStream<Bytes> {
   const lease = opener.lease(path)
-  return webReadable(signal => openReader(opener, path, lease, { signal, ifMatch: options.ifMatch }), options)
+  const { start = 0, end, signal: outer } = options
+  const open = (signal: AbortSignal): Promise<ByteReader> => openReader(opener, path, lease, { signal, ifMatch: options.ifMatch })
+  if (start >= 0 && (end === undefined || end >= 0)) return webReadable(open, { start, end, signal: outer })
+  return webReadable(async signal => sliced(await open(signal), start, end), { signal: outer })
+}
+
+/** A part of a reader whose bounds count from the end: known once it is open. */
+function sliced (reader: ByteReader, start: number, end: number | undefined): ByteReader {
+  const size = reader.size ?? 0 // without compression a size is always known
+  const from = start < 0 ? Math.max(0, size + start) : Math.min(start, size)
+  const to = Math.max(from, end === undefined ? size : end < 0 ? size + end : Math.min(end, size))
+  return {
+    ...reader,
+    size: to - from,
+    read: (first, last, signal, into) => reader.read(from + first, Math.min(to, from + last), signal, into)
+  }
 }
 
 interface LateWriter {

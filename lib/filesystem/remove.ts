@@ -117,9 +117,11 @@ async function removeTree (core: Core, tree: FileInfo, maxDepth: number | undefi
       await deleteAll(withSignal(core, inner), names)
       count(0, names.length)
     }, { concurrency: pagesInFlight, signal: core.signal })
-    if (tree.type !== 'directory' || !core.capabilities.emptyDirectories) return
+    if (tree.type !== 'directory') return
+    // A store without directories may keep objects as their markers: those that a listing named are there.
+    if (!core.capabilities.emptyDirectories && maxDepth !== undefined) return
     const left = await removeDirectories(core, [...directories, tree.name])
-    if (left === undefined || maxDepth !== undefined) return
+    if (left === undefined || maxDepth !== undefined || !core.capabilities.emptyDirectories) return
     if (attempt === attempts) throw left
   }
 }

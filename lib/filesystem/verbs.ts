@@ -23,7 +23,7 @@ import { runBulk } from './bulk.js'
 import { walk } from './walk.js'
 import type { WalkOptions, WalkStep } from './walk.js'
 import type {
-  BulkVerb, ByteRange, Bytes, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, ReadVerb, TreeVerb, Verb, WriteOptions
+  BulkVerb, ByteRange, Bytes, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, ReadStrategyName, ReadVerb, TreeVerb, Verb, WriteOptions
 } from './types.js'
 
 type Paths = string | readonly string[]
@@ -45,6 +45,8 @@ export abstract class Verbs {
   protected abstract _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<T>): AsyncIterableIterator<T>
   protected abstract _lease (path: string): Lease
   protected abstract _normalize (path: string): string
+  protected abstract get _maxGap (): number
+  protected abstract get _readStrategy (): ReadStrategyName
   protected abstract _sign (path: string, options: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string>
   protected abstract _mkdir (path: string, options: Verb): Promise<void>
   abstract invalidateCache (path?: string): void
@@ -134,7 +136,7 @@ export abstract class Verbs {
 
   /** Many ranges of many files at once: near ranges share a request, results come in input order, exact lengths. */
   catRanges (ranges: readonly ByteRange[], options: CatRangesOptions = {}): Promise<Array<Bytes | Error>> {
-    return this._call('catRanges', ranges[0]?.path, options, core => catRanges(core, ranges, options))
+    return this._call('catRanges', ranges[0]?.path, options, core => catRanges(core, ranges, { ...options, maxGap: options.maxGap ?? this._maxGap }))
   }
 
   readText (path: string, options: Verb & { readonly encoding?: BufferEncoding | undefined } = {}): Promise<string> {
@@ -255,7 +257,8 @@ export abstract class Verbs {
     return {
       call: (operation, path, options, work, lease) => this._call(operation, path, options, work, lease),
       lease: path => this._lease(path),
-      normalize: path => this._normalize(path)
+      normalize: path => this._normalize(path),
+      strategy: this._readStrategy
     }
   }
 

@@ -3,6 +3,7 @@ import { FsError } from '../errors/index.js'
 import type { ErrorCode } from '../errors/index.js'
 import { Owned, shareOf } from '../owner/index.js'
 import { Limiter } from './limiter.js'
+import { orAborted } from './or-aborted.js'
 import { backoffMs, RetryBudget, retryAfterMs, sleep } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { publishRetry, trace } from './trace.js'
@@ -111,13 +112,13 @@ export class NetClient {
     const { attempts } = this.#options.retry
     let repairs = 2
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#limiter.run(signal, () => this.#attempt(call, attempt, deadline, once))
+      const outcome = await this.#limiter.run(signal, () => this.#attempt(call, attempt, deadline, signal, once))
       if ('status' in outcome) {
         this.#budget.give()
         return outcome
       }
       if (signal.aborted) throw signal.reason
-      if (outcome.repair !== undefined && repairs-- > 0 && await outcome.repair()) continue
+      if (outcome.repair !== undefined && repairs-- > 0 && await orAborted(outcome.repair(), signal)) continue
       const wait = Math.max(backoffMs(this.#options.retry, attempt), outcome.afterMs ?? 0)
       const hopeless = !outcome.again || attempt >= attempts || performance.now() + wait >= deadline || !this.#budget.take()
       if (hopeless) throw exhausted(outcome.error, attempt)
@@ -127,12 +128,13 @@ export class NetClient {
     }
   }
 
-  async #attempt<T extends ReplyHead> (call: NetCall, attempt: number, deadline: number, once: Once<T>): Promise<T | Attempt> {
+  async #attempt<T extends ReplyHead> (call: NetCall, attempt: number, deadline: number, signal: AbortSignal, once: Once<T>): Promise<T | Attempt> {
     const now = Date.now()
     if (this.#active === 0 && now - this.#lastUse > idleGapMs && !this.#borrowed) this.#transport.drop()
     this.#active++
     try {
-      const request = await call.build(attempt)
+      const built = call.build(attempt)
+      const request = built instanceof Promise ? await orAborted(built, signal) : built
       const transport = this.#transport.current ?? await this.#transport.get()
       this.#requests++
       this.#bytesOut += request.body?.length ?? 0

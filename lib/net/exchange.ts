@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { Watch } from './watch.js'
 import { TransportError } from './transport.js'
-import type { ExchangeOptions, NetReply, NetRequest, ReplyHead, ReplyHeaders } from './transport.js'
+import type { Destination, ExchangeOptions, NetReply, NetRequest, ReplyHead, ReplyHeaders } from './transport.js'
 
 const defaultMaxBytes = 64 * 1024 * 1024
 
@@ -46,6 +46,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #into: Uint8Array | undefined
   #chunks: Uint8Array[] | undefined
   #limit = defaultMaxBytes
+  /** The body goes on behind it, and nobody wants the rest. */
+  #cut = Infinity
   #at = 0
 
   constructor (headOnly: boolean, options: ExchangeOptions, resolve: (reply: NetReply) => void, reject: (reason: unknown) => void) {
@@ -79,17 +81,17 @@ class Exchange implements Dispatcher.DispatchHandler {
     const head = { status, headers: flatHeaders(headers) }
     this.#head = head
     try {
-      const { into, maxBytes } = this.#options.destination?.(head) ?? {}
-      this.#prepare(head, into, maxBytes ?? defaultMaxBytes)
+      this.#prepare(head, this.#options.destination?.(head) ?? {})
     } catch (error) {
       this.fail(error)
     }
   }
 
-  #prepare (head: ReplyHead, into: Uint8Array | undefined, maxBytes: number): void {
+  #prepare (head: ReplyHead, { into, maxBytes = defaultMaxBytes, take = Infinity }: Destination): void {
     if (this.#headOnly || head.status === 204 || head.status === 304) return // Content-Length tells of a body that does not come
     const announced = head.headers['content-length']
-    const length = announced === undefined ? undefined : Number(announced)
+    let length = announced === undefined ? undefined : Number(announced)
+    if (length !== undefined && length > take) this.#cut = length = take
     this.#limit = into === undefined ? maxBytes : into.length
     if (length !== undefined && length > this.#limit) throw new TransportError('protocol', `a body of ${length} bytes where at most ${this.#limit} belong`)
     if (into !== undefined) this.#into = into
@@ -101,10 +103,18 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.#done) return
     this.#watch.touch()
     const end = this.#at + chunk.length
+    if (end >= this.#cut) { this.#enough(chunk); return }
     if (end > this.#limit) { this.fail(new TransportError('protocol', `a body of more than ${this.#limit} bytes`)); return }
     if (this.#chunks === undefined) this.#into!.set(chunk, this.#at)
     else this.#chunks.push(new Uint8Array(chunk))
     this.#at = end
+  }
+
+  #enough (chunk: Buffer): void {
+    this.#into!.set(chunk.subarray(0, this.#cut - this.#at), this.#at)
+    this.#at = this.#cut
+    this.onResponseEnd()
+    this.#controller?.abort(new Error('the rest is not wanted'))
   }
 
   onResponseEnd (): void {

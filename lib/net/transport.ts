@@ -26,6 +26,8 @@ export interface Destination {
   readonly into?: Uint8Array | undefined
   /** More than this is refused with FORKFS_PROTOCOL. @defaultValue 64 MiB */
   readonly maxBytes?: number | undefined
+  /** No more than this many bytes are wanted: the connection is closed behind them, and the reply's `body` is that much. */
+  readonly take?: number | undefined
 }
 
 export interface ExchangeOptions {

@@ -1,35 +1,53 @@
+import { FsError } from '../errors/index.js'
+import { currentOwner, realm } from './realm.js'
+import type { OwnerTag } from './realm.js'
+
 /**
  * What a worker of ours may ask its parent for (temporary credentials, so that one owner resolves them for a whole node),
- * and what the parent answers with. The channel is the workers room's; this is only the meeting point of the two, so that
- * implementations need not know of workers.
+ * and what the parent answers with. The channel is the workers room's; this is where both sides meet, so that
+ * implementations need not know of workers. Kept in the realm: all copies of the package in a thread share it.
  */
-type Service = (payload: unknown) => Promise<unknown>
 
-const services = new Map<string, Service>()
-let parent: ((kind: string, payload: unknown) => Promise<unknown>) | undefined
-let share = 1
+/** Answers questions of workers. `from`: who asks. */
+export type ServiceHandler = (payload: unknown, from: OwnerTag) => unknown
+export interface Question { readonly service: string, readonly payload: unknown, readonly from: OwnerTag }
 
-/** Parent side: answer the workers' questions of one kind. */
-export function serveWorkers (kind: string, service: Service): void { services.set(kind, service) }
-
-/** Parent side: the answer to one question; a worker of a worker asks on. */
-export async function answerWorker (kind: string, payload: unknown): Promise<unknown> {
-  const service = services.get(kind)
-  const answer = await service?.(payload)
-  return answer === undefined && parent !== undefined ? parent(kind, payload) : answer
+/**
+ * Offer something to the workers of this thread and to theirs. A later handler of the same name replaces the former.
+ * @returns a function that withdraws it
+ */
+export function serve (service: string, handler: ServiceHandler): () => void {
+  const { services } = realm
+  services.set(service, handler)
+  return () => { if (services.get(service) === handler) services.delete(service) }
 }
 
-/** Worker side, called by the bootstrap of our own workers. `workers` is how many divide what one instance may use. */
-export function connectParent (ask: (kind: string, payload: unknown) => Promise<unknown>, workers: number): void {
-  parent = ask
-  share = Math.max(1, workers)
-}
+/** Worker side, called by the bootstrap of our own workers. */
+export function connectParent (ask: (question: Question) => Promise<unknown>): void { realm.askParent = ask }
 
 /** Whether this thread or process is a worker of ours. */
-export function hasParent (): boolean { return parent !== undefined }
+export function hasParent (): boolean { return realm.askParent !== undefined }
 
-/** Ask the parent; undefined where there is none, or where it does not know. */
-export async function askParent (kind: string, payload: unknown): Promise<unknown> { return parent?.(kind, payload) }
+/**
+ * Ask the nearest parent that serves it; the answer is a copy. In a thread that is no worker its own handlers answer, so that
+ * the same code runs everywhere. @throws what the handler throws; FsError FORKFS_NOT_SUPPORTED where nobody serves it
+ */
+export async function askParent (service: string, payload: unknown): Promise<unknown> {
+  const question = { service, payload, from: currentOwner() }
+  return await (realm.askParent === undefined ? answerWorker(question) : realm.askParent(question))
+}
+
+/** The parent's side: answer, or pass the question on to its own parent. */
+export async function answerWorker (question: Question): Promise<unknown> {
+  const { services, askParent: ask } = realm
+  const handler = services.get(question.service)
+  if (handler !== undefined) return await handler(question.payload, question.from)
+  if (ask !== undefined) return await ask(question)
+  throw new FsError('FORKFS_NOT_SUPPORTED', `no parent of this worker serves '${question.service}'`, { operation: 'askParent' })
+}
+
+/** How many workers divide what one instance may use; set by the bootstrap. */
+export function divideAmong (workers: number): void { realm.share = Math.max(1, workers) }
 
 /** This worker's part of a limit that holds for all workers together; at least 1. */
-export function shareOf (limit: number): number { return Math.max(1, Math.floor(limit / share)) }
+export function shareOf (limit: number): number { return Math.max(1, Math.floor(limit / realm.share)) }

@@ -30,13 +30,21 @@ export interface Realm {
   readonly hooks: Set<ResetHook>
   /** protocol -> class or loader, as registerImplementation() got it. */
   readonly implementations: Map<string, unknown>
+  /** What this thread answers its workers. */
+  readonly services: Map<string, (payload: unknown, from: OwnerTag) => unknown>
+  /** In a worker of ours: asks its parent. */
+  askParent: ((question: { readonly service: string, readonly payload: unknown, readonly from: OwnerTag }) => Promise<unknown>) | undefined
+  /** In a worker of ours: how many there are of its kind. */
+  share: number
   wakes: boolean
 }
 
 const key = Symbol.for('forkfs.realm.v1')
 
 function createRealm (): Realm {
-  return { epoch: 1, id: undefined, secret: undefined, owner: undefined, hooks: new Set(), implementations: new Map(), wakes: false }
+  return {
+    epoch: 1, id: undefined, secret: undefined, owner: undefined, hooks: new Set(), implementations: new Map(), services: new Map(), askParent: undefined, share: 1, wakes: false
+  }
 }
 
 function findRealm (): Realm {

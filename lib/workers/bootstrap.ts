@@ -5,9 +5,8 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import type { Socket } from 'node:net'
-import { drainFinalizers, resetForFork } from '../owner/index.js'
+import { connectParent, divideAmong, drainFinalizers, resetForFork } from '../owner/index.js'
 import { portChannel, streamChannel } from './channel.js'
-import { workersRealm } from './context.js'
 import { portDataChannel, streamDataChannel } from './data-channel.js'
 import { controlFd, dataFd, processMark, threadMark } from './marks.js'
 import type { OutputStream } from './output.js'
@@ -28,9 +27,10 @@ function serveThread (port: MessagePort): void {
   sendOutput(port)
   const server = new WorkerServer(channel, {
     openData: dataPort => portDataChannel(dataPort as MessagePort),
-    leave
+    leave,
+    divide: divideAmong
   })
-  workersRealm().askParent = question => server.ask(question)
+  connectParent(question => server.ask(question))
 }
 
 /**
@@ -55,9 +55,10 @@ async function serveProcess (): Promise<void> {
   const open = (fd: number): Socket => new Socket({ fd, readable: true, writable: true })
   const server = new WorkerServer(streamChannel(open(controlFd)), {
     openData: () => streamDataChannel(open(dataFd)),
-    leave
+    leave,
+    divide: divideAmong
   })
-  workersRealm().askParent = question => server.ask(question)
+  connectParent(question => server.ask(question))
 }
 
 function bootstrap (): void {

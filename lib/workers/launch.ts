@@ -18,7 +18,7 @@ const hosts: Readonly<Record<WorkerKind, StartHost>> = { thread: startThread, pr
 export interface Launched { readonly host: Host, readonly peer: Peer, readonly owner: OwnerTag }
 
 /** Start it and see it through its init. On any failure nothing is left of it; an abort of `signal` is one. */
-export async function launch (options: ResolvedWorkerOptions, handlers: PeerHandlers, signal?: AbortSignal): Promise<Launched> {
+export async function launch (options: ResolvedWorkerOptions, handlers: PeerHandlers, share: number, signal?: AbortSignal): Promise<Launched> {
   const host = start(options)
   const peer = new Peer(host.channel, handlers)
   let timer: NodeJS.Timeout | undefined
@@ -26,7 +26,7 @@ export async function launch (options: ResolvedWorkerOptions, handlers: PeerHand
   const onAbort = (): void => { peer.lose(() => new FsError('FORKFS_WORKER_CLOSED', 'the worker was not wanted any more', { operation: 'startWorker' })) }
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    const body: StartBody = { init: options.init, workerData: options.workerData }
+    const body: StartBody = { init: options.init, workerData: options.workerData, share }
     const { answer } = peer.request('start', body, { value: options.workerData, root: 'workerData' })
     void host.exited.then(exit => { if (!ready) peer.lose(() => ended(host, exit)) })
     timer = setTimeout(() => { peer.lose(() => overdue(host, options.bootstrapTimeoutMs)) }, options.bootstrapTimeoutMs)

@@ -3,7 +3,7 @@ import { FsError, isFsError } from '../errors/index.js'
 import { WorkerDiedError } from './errors.js'
 import { resolveOptions } from './options.js'
 import type { PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'
-import { startUnless, startWorker } from './worker.js'
+import { startUnless } from './worker.js'
 
 /** Starts in a row that led to no answer, after which a slot is given up. */
 const maxRespawns = 3
@@ -23,7 +23,7 @@ export async function createPool (options: PoolOptions): Promise<WorkerPool> {
   const { size, ...workerOptions } = options
   expectCount('size', size, 1)
   resolveOptions(workerOptions)
-  const started = await Promise.allSettled(Array.from({ length: size }, () => startWorker(workerOptions)))
+  const started = await Promise.allSettled(Array.from({ length: size }, () => startUnless(workerOptions, undefined, size)))
   const workers = started.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
   const failure = started.find(result => result.status === 'rejected')
   if (failure !== undefined) {
@@ -150,7 +150,7 @@ class Pool implements WorkerPool {
       slot.fruitless++
       try {
         if (pauseMs > 0) await delay(pauseMs, undefined, { signal: this.#closed.signal })
-        slot.worker = await startUnless(this.#options, this.#closed.signal)
+        slot.worker = await startUnless(this.#options, this.#closed.signal, this.#slots.length)
         return
       } catch (error) {
         slot.failure = error

@@ -12,7 +12,7 @@ import type { BootstrapFailure } from './errors.js'
 import { Namespace } from './namespace.js'
 import { Peer } from './peer.js'
 
-export interface StartBody { readonly init: string | undefined, readonly workerData: unknown }
+export interface StartBody { readonly init: string | undefined, readonly workerData: unknown, readonly share: number }
 /** How the start ended. */
 export type StartReport =
   | { readonly owner: OwnerTag }
@@ -26,6 +26,8 @@ export interface ServerHost {
   openData (port: unknown): DataChannel | Promise<DataChannel>
   /** The parent asks for the end (politely), or is gone. */
   leave (polite: boolean): void
+  /** There are so many workers of its kind: limits of an instance are divided among them. */
+  divide? (workers: number): void
 }
 
 type Module = Readonly<Record<string, unknown>>
@@ -107,7 +109,8 @@ export class WorkerServer {
     }
   }
 
-  async #start ({ init, workerData }: StartBody): Promise<StartReport> {
+  async #start ({ init, workerData, share }: StartBody): Promise<StartReport> {
+    this.#host.divide?.(share)
     let failure: BootstrapFailure = 'import'
     try {
       if (init !== undefined) {

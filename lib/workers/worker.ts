@@ -1,8 +1,8 @@
 import { decodeError, encodeError } from '../errors/codec.js'
 import { FsError } from '../errors/index.js'
+import { answerWorker } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { arrive } from './arrive.js'
-import { answerWorker } from './context.js'
 import type { DataChannel } from './data-channel.js'
 import { attachOutput, describeExit, WorkerDiedError } from './errors.js'
 import type { Exit } from './errors.js'
@@ -43,14 +43,14 @@ export function startWorker (options: RemoteWorkerOptions = {}): Promise<RemoteW
   return startUnless(options)
 }
 
-/** startWorker(), given up when `signal` is aborted. */
-export async function startUnless (options: RemoteWorkerOptions, signal?: AbortSignal): Promise<RemoteWorker> {
+/** startWorker(), given up when `signal` is aborted. `share`: how many workers divide what an instance may use (maxConcurrency). */
+export async function startUnless (options: RemoteWorkerOptions, signal?: AbortSignal, share = 1): Promise<RemoteWorker> {
   const resolved = resolveOptions(options)
   const { host, peer, owner } = await launch(resolved, {
     request: (_verb, body) => answerWorker(body as AskBody), // workers ask nothing else
     notice () {},
     close () {}
-  }, signal)
+  }, share, signal)
   return new LiveWorker(resolved, host, peer, owner)
 }
 
@@ -68,6 +68,9 @@ class LiveWorker implements RemoteWorker {
   readonly #peer: Peer
   /** Why no call is accepted any more; a fresh error each time. */
   #refusal: (() => Error) | undefined
+  /** What calls under way reject with where we ended it; else they learn how it died. */
+  #loss: (() => Error) | undefined
+  #leaving = false
   #under = 0
   #idle: (() => void) | undefined
   #gone = false
@@ -112,8 +115,7 @@ class LiveWorker implements RemoteWorker {
 
   close (options: { readonly force?: boolean | undefined } = {}): Promise<void> {
     if (options.force === true) {
-      this.#refuse(() => closed('the worker was closed by force'))
-      this.#peer.lose(() => closed('the worker was closed by force'))
+      this.#abandon(() => closed('the worker was closed by force'))
       return this.#kill()
     }
     this.#closing ??= this.#closeInOrder()
@@ -139,7 +141,9 @@ class LiveWorker implements RemoteWorker {
       stuck: () => { void this.#kill(`${this.#host.title} was ended: ${what.name} went on after its abort`) }
     })
     try {
-      return await this.#settle(await answer, watch, mark, signal)
+      const settled = await answer
+      watch.stop()
+      return await this.#settle(settled, watch, mark, signal)
     } finally {
       watch.stop()
       this.#leave()
@@ -159,16 +163,16 @@ class LiveWorker implements RemoteWorker {
   /** After resetForFork() here: it belongs to the owner that was. Nothing is awaited. */
   #drop (mode: 'drop' | 'forget'): number {
     const { pending } = this.#peer
-    this.#refuse(() => new FsError('FORKFS_RESET', 'the worker was started before resetForFork(): start another', { operation: 'call' }))
-    this.#peer.lose(this.#refusal!)
+    this.#abandon(() => new FsError('FORKFS_RESET', 'the worker was started before resetForFork(): start another', { operation: 'call' }))
     if (mode === 'drop') void this.#kill()
     return pending
   }
 
   async #closeInOrder (): Promise<void> {
-    this.#refuse(() => closed('the worker is closed, or closing'))
+    this.#refusal ??= () => closed('the worker is closed, or closing')
     if (this.#under > 0) await new Promise<void>(resolve => { this.#idle = resolve })
     if (this.#gone) return
+    this.#leaving = true
     this.#host.ref()
     this.#peer.notify('close')
     await this.#host.stop()
@@ -197,31 +201,34 @@ class LiveWorker implements RemoteWorker {
   #kill (condition = 'the worker was closed by force'): Promise<void> {
     if (this.#killing !== undefined) return this.#killing
     if (this.#gone) return Promise.resolve()
-    this.#refuse(() => this.#died({ exitCode: null, signal: 'SIGKILL' }, condition))
+    this.#loss ??= () => this.#died({ exitCode: null, signal: 'SIGKILL' }, condition)
+    this.#refusal ??= this.#loss
     this.#host.ref()
     const gone = this.#host.kill()
-    void within(killWaitMs, gone).then(() => { this.#peer.lose(this.#refusal!) })
+    void within(killWaitMs, gone).then(() => { this.#peer.lose(this.#loss!) })
     this.#killing = gone.then(() => { this.#data?.close() })
     return this.#killing
   }
 
   #onExit (exit: Exit): void {
-    const unexpected = this.#refusal === undefined
-    this.#refuse(() => this.#died(exit, `the ${this.#host.title} ${describeExit(exit)}`))
-    if (unexpected) void this.#host.kill() // what it started goes with it
+    const died = (): Error => this.#died(exit, `the ${this.#host.title} ${describeExit(exit)}`)
+    this.#refusal ??= died
+    if (this.#loss === undefined && !this.#leaving) void this.#host.kill() // unexpected: what it started goes with it
     this.#gone = true
-    this.#peer.lose(this.#refusal!)
+    this.#peer.lose(this.#loss ?? died)
     this.#peer.channel.close()
     untrack(this.#tracked)
   }
 
-  #died (exit: Exit, condition: string): WorkerDiedError {
-    return new WorkerDiedError(condition, { exitCode: exit.exitCode, signal: exit.signal, stderr: this.#host.output.stderr, operation: 'call', cause: exit.error })
+  /** Calls under way reject now, and later ones too. */
+  #abandon (why: () => Error): void {
+    this.#refusal ??= why
+    this.#loss ??= why
+    this.#peer.lose(why)
   }
 
-  /** The first reason stays. */
-  #refuse (why: () => Error): void {
-    this.#refusal ??= why
+  #died (exit: Exit, condition: string): WorkerDiedError {
+    return new WorkerDiedError(condition, { exitCode: exit.exitCode, signal: exit.signal, stderr: this.#host.output.stderr, operation: 'call', cause: exit.error })
   }
 
   #enter (): void {

@@ -56,8 +56,7 @@ export function startProcess (options: ResolvedWorkerOptions): Host {
   data.on('error', () => {})
   for (const pipe of [stdout, stderr, data]) pipe.unref()
   const channel = streamChannel(control)
-  let opened = false
-  const exited = watch(child, control).finally(() => { if (!opened) data.destroy() })
+  const exited = watch(child, control)
   const kill = async (): Promise<void> => {
     signalGroup(child, 'SIGKILL')
     await exited
@@ -69,7 +68,6 @@ export function startProcess (options: ResolvedWorkerOptions): Host {
     title: `worker process ${child.pid ?? ''}`.trimEnd(),
     exited,
     openData () {
-      opened = true
       data.ref()
       return { data: streamDataChannel(data) }
     },

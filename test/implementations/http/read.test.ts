@@ -17,7 +17,8 @@ describe('http: reading with ranges', () => {
   it('catFile() gives each kind of slice as slice() would', async () => {
     const server = await stage.server({ files: { 'a.bin': data } })
     const fs = stage.fs({ baseUrl: server.endpoint })
-    for (const [start, end] of [[0, 10], [5, 5], [100, 200], [299_990, 400_000], [300_000, 300_010], [400_000, 400_010], [0, -1], [-10, undefined], [-400_000, undefined], [100, undefined], [-20, -10]] as const) {
+    const past = [[299_990, 400_000], [300_000, 300_010], [400_000, 400_010]] as const
+    for (const [start, end] of [[0, 10], [5, 5], [100, 200], ...past, [0, -1], [-10, undefined], [-400_000, undefined], [100, undefined], [-20, -10]] as const) {
       equalBytes(await fs.catFile('a.bin', { start, end }), data.slice(start, end))
     }
   })

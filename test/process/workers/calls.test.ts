@@ -114,7 +114,7 @@ for (const kind of kinds) {
     }))
 
     it('workers start workers, and questions go up to the nearest parent that serves them', () => withWorker({ kind }, async worker => {
-      const { serve } = await import('../../../lib/workers/context.js')
+      const { serve } = await import('../../../lib/owner/index.js')
       const withdraw = serve('test:double', (payload, from) => ({ doubled: (payload as number) * 2, asker: from }))
       try {
         const near = await worker.call<{ doubled: number, asker: object }>(tasks, 'ask', ['test:double', 21])

@@ -140,6 +140,16 @@ for (const kind of separate) {
       await assertDead(worker)
     }))
 
+    it('a death while close() waits rejects the calls under way as a death, and close() resolves', async () => {
+      const worker = await startWorker({ kind })
+      const call = timed(worker.call(tasks, 'exit', [5]))
+      const closing = worker.close()
+      const { error } = await call
+      assert.ok(error instanceof WorkerDiedError)
+      assert.equal(error.exitCode, 5)
+      await closing
+    })
+
     it('B3: an unhandled rejection rejects with exit code 1, and stderr has the fatal line', () => withWorker({ kind }, async worker => {
       await muffled(async () => {
         const { error } = await timed(worker.call(tasks, 'rejectUnhandled'))

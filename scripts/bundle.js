@@ -1,0 +1,38 @@
+// What is published: one file per public entry and shared chunks between them, made from what tsc wrote. Loading a hundred
+// small modules costs five times the time of loading a few large ones, and every worker pays it anew.
+import { rm } from 'node:fs/promises'
+import { builtinModules } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { rollup } from 'rollup'
+
+const root = fileURLToPath(new URL('../dist/', import.meta.url))
+const out = `${root}package`
+
+/** Public entries, and files that code finds beside itself by import.meta.url. They lie flat, as the chunks do. */
+const entries = {
+  index: 'lib/index.js',
+  local: 'implementations/local/index.js',
+  memory: 'implementations/memory/index.js',
+  http: 'implementations/http/index.js',
+  s3: 'implementations/s3/index.js',
+  // loader: 'lib/loader/index.js',
+  workers: 'lib/workers/index.js',
+  register: 'lib/registry/register.js',
+  revive: 'lib/registry/revive.js',
+  bootstrap: 'lib/workers/bootstrap.js',
+  testing: 'test/servers/index.js',
+  child: 'test/servers/child.js'
+}
+
+const builtins = new Set(builtinModules)
+const isExternal = id => id.startsWith('node:') || builtins.has(id) || !(id.startsWith('.') || id.startsWith('/'))
+
+await rm(out, { recursive: true, force: true })
+const bundle = await rollup({
+  input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, root + path])),
+  external: isExternal,
+  treeshake: { moduleSideEffects: id => !isExternal(id) },
+  onwarn (warning) { throw new Error(`rollup: ${warning.message}`) }
+})
+await bundle.write({ dir: out, format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunk-[name]-[hash].js', minifyInternalExports: false })
+await bundle.close()
