@@ -2,7 +2,6 @@ import { FsError } from '../../lib/errors/index.js'
 import { allocate } from '../../lib/net/index.js'
 import type { NetCall, NetClient, NetStream, ReplyHead, ReplyHeaders } from '../../lib/net/index.js'
 import type { Bytes } from '../../lib/filesystem/types.js'
-import { bodyError } from './errors.js'
 
 const nothing = new Uint8Array(0)
 
@@ -53,7 +52,7 @@ export class Body implements ReplyHead {
       return await bound(this.#controller, signal, work)
     } catch (error) {
       this.close()
-      throw signal.aborted ? signal.reason : bodyError(error, this.#path)
+      throw signal.aborted ? signal.reason : error
     }
   }
 

@@ -1,7 +1,6 @@
 /** What a status means, as a condition of ours. Source: RFC 9110 section 15, RFC 6585, and what proxies are seen to send. */
 import { FsError } from '../../lib/errors/index.js'
 import type { ErrorCode, Retry } from '../../lib/errors/index.js'
-import { TransportError } from '../../lib/net/transport.js'
 import { shownPath } from './address.js'
 
 type Row = readonly [code: ErrorCode, retry: Retry, condition: string]
@@ -44,14 +43,4 @@ export function failureOf (status: number, path: string, kept: readonly string[]
   if (kept.length === 0 || (status !== 401 && status !== 403)) return new FsError(code, answer, fields)
   const hint = `${answer}; the sender of this filesystem withheld its ${kept.join(', ')} header: build it here with its own headers`
   return new FsError(status === 401 ? 'FORKFS_CREDENTIALS' : code, hint, fields)
-}
-
-const broken: Readonly<Record<TransportError['kind'], ErrorCode>> = Object.freeze({
-  connect: 'FORKFS_NETWORK', lost: 'FORKFS_TRUNCATED', cut: 'FORKFS_TRUNCATED', idle: 'ETIMEDOUT', deadline: 'ETIMEDOUT', protocol: 'FORKFS_PROTOCOL'
-})
-
-/** What ended a body that was being streamed. Anything but a failure of the transport comes back untouched. */
-export function bodyError (error: unknown, path: string): unknown {
-  if (!(error instanceof TransportError)) return error
-  return new FsError(broken[error.kind], error.message, { path: shownPath(path), protocol: 'http', retry: 'may', cause: error.cause ?? error })
 }

@@ -125,6 +125,14 @@ export class S3Client {
   /** Keys for our own workers; undefined for anonymous access. */
   credentials (): Promise<Credentials | undefined> { return this.#credentials(this.#current()) }
 
+  /** Other keys than these, which the store refused; the same where there are no others. */
+  async otherCredentials (refused: string): Promise<Credentials | undefined> {
+    const { source } = this.#current()
+    const known = await source.get()
+    if (known?.accessKeyId === refused) await source.refresh(known)
+    return await source.get()
+  }
+
   async region (bucket: string): Promise<string> {
     const state = this.#current()
     return this.#regionOf(state, state.settled ?? await this.#settle(state), bucket)
@@ -176,9 +184,9 @@ export class S3Client {
     const own = credentialSource(settings.credentials, { sdk })
     const mayAsk = hasParent() || this.#options.expectedIdentity !== undefined
     if (!mayAsk || settings.credentials.kind === 'anonymous' || settings.credentials.kind === 'static') return own
-    return givenByParent(async () => {
+    return givenByParent(async refused => {
       try {
-        return await askParent('s3:credentials', this.#options.parentKey()) as Credentials | undefined
+        return await askParent('s3:credentials', { key: this.#options.parentKey(), refused }) as Credentials | undefined
       } catch (error) {
         if (isFsError(error, 'FORKFS_NOT_SUPPORTED')) return undefined // a parent that never described an S3 filesystem
         throw error
@@ -287,7 +295,11 @@ function again (error: FsError, idempotent: boolean): FsError {
   return new FsError(error.code, error.condition, { operation: error.operation, path: error.path, protocol: error.protocol, status: error.status, requestId: error.requestId, cause: error.cause })
 }
 
-/** The parent's keys; where it has none to give, our own chain. */
-function givenByParent (ask: () => Promise<Credentials | undefined>, own: CredentialSource): CredentialSource {
-  return new CredentialSource(async () => await ask() ?? await own.get())
+/** The parent's keys; where it has none to give, our own chain. Told which keys the store refused, a parent looks for others. */
+function givenByParent (ask: (refused: string | undefined) => Promise<Credentials | undefined>, own: CredentialSource): CredentialSource {
+  let last: Credentials | undefined
+  return new CredentialSource(async force => {
+    last = await ask(force ? last?.accessKeyId : undefined) ?? await own.get()
+    return last
+  })
 }

@@ -159,7 +159,7 @@ export class S3FileSystem extends FileSystem {
     return info
   }
 
-  protected override async * _list (path: string, { recursive, prefix = '', signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  protected override async * _list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
     if (at.bucket === '') { yield * this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
@@ -167,7 +167,7 @@ export class S3FileSystem extends FileSystem {
     let token: string | undefined
     do {
       const page = await this.#page(at.bucket, base + prefix, { ...query, 'continuation-token': token }, signal!)
-      yield entriesOf(page, at.bucket, base)
+      yield entriesOf(page, at.bucket, base, temporary)
       token = page.nextToken
       if (page.truncated && token === undefined) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no token', { path })
     } while (token !== undefined)
@@ -316,10 +316,14 @@ function isLoopback (endpoint: string | undefined): boolean {
   return endpoint !== undefined && /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/.test(endpoint)
 }
 
-/** Objects and common prefixes of a page; `base` is the listed directory with its slash. */
-function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string): FileInfo[] {
+/**
+ * Objects and common prefixes of a page; `base` is the listed directory with its slash. With `markers` objects that only mark
+ * a directory are objects like others: what removes a tree needs their names.
+ */
+function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string, markers: boolean): FileInfo[] {
   const found: FileInfo[] = []
   for (const entry of entries) {
+    if (markers) { found.push(entry.toInfo(bucket)); continue }
     if (entry.key === base) continue // the marker of the directory itself
     // An object whose name ends in a slash is how consoles make an empty directory.
     if (entry.key.endsWith('/')) found.push(directoryInfo(`${bucket}/${entry.key.replace(/\/+$/, '')}`))

@@ -2,6 +2,9 @@ import { serve } from '../../lib/owner/index.js'
 import type { S3Client } from './client.js'
 import type { Credentials } from './sign.js'
 
+/** `key`: the descriptor. `refused`: the name of the access key that the store did not take. */
+interface Question { readonly key: string, readonly refused?: string | undefined }
+
 /**
  * Instances that were described for somebody, by their descriptor: a worker of ours that asks for credentials names the
  * descriptor it got, and the instance it came from resolves them, once for the whole node. Nobody else can ask.
@@ -14,8 +17,9 @@ export function offerCredentials (key: string, client: S3Client): void {
   if (!serving) {
     serving = true
     serve('s3:credentials', async (payload): Promise<Credentials | undefined> => {
-      const client = typeof payload === 'string' ? described.get(payload)?.deref() : undefined
-      return await client?.credentials()
+      const { key, refused } = payload as Question
+      const client = described.get(key)?.deref()
+      return refused === undefined ? await client?.credentials() : await client?.otherCredentials(refused)
     })
   }
   described.delete(key)

@@ -1,6 +1,6 @@
-import pLimit from 'p-limit'
 import { isFsError } from '../errors/index.js'
 import { expectInteger } from '../file/expect.js'
+import { allowListeners } from '../owner/index.js'
 import type { Core } from './core.js'
 import type { BulkVerb, Progress } from './types.js'
 
@@ -97,6 +97,7 @@ class Window<I, R> {
   constructor (work: Work<I, R>, options: EachOptions<I, R>) {
     this.#work = work
     this.#options = options
+    allowListeners(this.#controller.signal)
   }
 
   async run (items: Iterable<I> | AsyncIterable<I>): Promise<void> {
@@ -114,13 +115,12 @@ class Window<I, R> {
 
   async #pump (items: Iterable<I> | AsyncIterable<I>): Promise<void> {
     const { concurrency } = this.#options
-    const limit = pLimit(concurrency)
     let index = 0
     for await (const item of items) {
       if (this.#failure !== undefined) return
       const position = index++
       this.#inFlight++
-      void limit(() => this.#one(item, position)) // #one never rejects
+      void this.#one(item, position) // never rejects
       while (this.#inFlight >= concurrency && this.#failure === undefined) await this.#settled()
       if (this.#failure !== undefined) return
     }

@@ -117,11 +117,9 @@ async function removeTree (core: Core, tree: FileInfo, maxDepth: number | undefi
       await deleteAll(withSignal(core, inner), names)
       count(0, names.length)
     }, { concurrency: pagesInFlight, signal: core.signal })
-    if (tree.type !== 'directory') return
-    // A store without directories may keep objects as their markers: those that a listing named are there.
-    if (!core.capabilities.emptyDirectories && maxDepth !== undefined) return
+    if (tree.type !== 'directory' || !core.capabilities.emptyDirectories) return
     const left = await removeDirectories(core, [...directories, tree.name])
-    if (left === undefined || maxDepth !== undefined || !core.capabilities.emptyDirectories) return
+    if (left === undefined || maxDepth !== undefined) return
     if (attempt === attempts) throw left
   }
 }

@@ -2,25 +2,16 @@ import type { Readable, Writable } from 'node:stream'
 import { FsError, isFsError } from '../errors/index.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
-import { cat, head, readBlock, readText, tail } from './cat.js'
 import type { CatOptions } from './cat.js'
-import { cp, mv } from './copy.js'
-import { du } from './du.js'
-import { expandPath } from './expand.js'
+import type * as Derived from './derived.js'
 import type { ExpandOptions } from './expand.js'
-import { find, listTree } from './find.js'
+import { listTree } from './find.js'
 import type { FindOptions } from './find.js'
-import { get, put } from './get-put.js'
-import { glob } from './glob.js'
 import type { GlobOptions } from './glob.js'
 import { openFile, readStream, webReadStream, webWriteStream, writeStream } from './opening.js'
 import type { Opener } from './opening.js'
 import { readSlice } from './read-slice.js'
-import { rm } from './remove.js'
-import { catRanges } from './ranges.js'
 import type { CatRangesOptions } from './ranges.js'
-import { runBulk } from './bulk.js'
-import { walk } from './walk.js'
 import type { WalkOptions, WalkStep } from './walk.js'
 import type {
   BulkVerb, ByteRange, Bytes, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, ReadStrategyName, ReadVerb, TreeVerb, Verb, WriteOptions
@@ -34,6 +25,15 @@ function toBytes (data: Uint8Array | string): Uint8Array {
   if (typeof data === 'string') return new TextEncoder().encode(data)
   if (ArrayBuffer.isView(data) && Object.prototype.toString.call(data) === '[object Uint8Array]') return data
   throw new TypeError(`Expected the data to be a string or a Uint8Array, got (${data === null ? 'null' : typeof data})`)
+}
+
+let loading: Promise<typeof Derived> | undefined
+
+function derived (): Promise<typeof Derived> { return loading ??= import('./derived.js') }
+
+async function * walkLater (core: BoundCore, path: string, options: WalkOptions): AsyncGenerator<WalkStep, void, undefined> {
+  const { walk } = await derived()
+  yield * walk(core, path, options)
 }
 
 /** ENOENT (a part of the path that is no directory, too) is an answer; everything else is an error. */
@@ -97,28 +97,28 @@ export abstract class Verbs {
   }
 
   walk (path: string, options: Verb & WalkOptions = {}): AsyncIterableIterator<WalkStep> {
-    return this._iterate('walk', path, options, core => walk(core, path, options))
+    return this._iterate('walk', path, options, core => walkLater(core, path, options))
   }
 
   /** Sorted names of files (and directories on request); with `detail` the same keys mapped to their info. */
   find (path: string, options?: TreeVerb & { readonly detail?: false | undefined }): Promise<string[]>
   find (path: string, options: TreeVerb & { readonly detail: true }): Promise<Map<string, FileInfo>>
   find (path: string, options: TreeVerb & FindOptions = {}): Promise<string[] | Map<string, FileInfo>> {
-    return this._call('find', path, options, core => find(core, path, options))
+    return this._call('find', path, options, core => derived().then(verbs => verbs.find(core, path, options)))
   }
 
   glob (pattern: string, options?: TreeVerb & { readonly detail?: false | undefined }): Promise<string[]>
   glob (pattern: string, options: TreeVerb & { readonly detail: true }): Promise<Map<string, FileInfo>>
   glob (pattern: string, options: TreeVerb & GlobOptions = {}): Promise<string[] | Map<string, FileInfo>> {
-    return this._call('glob', pattern, options, core => glob(core, pattern, options))
+    return this._call('glob', pattern, options, core => derived().then(verbs => verbs.glob(core, pattern, options)))
   }
 
   du (path: string, options: TreeVerb = {}): Promise<number> {
-    return this._call('du', path, options, core => du(core, path, options))
+    return this._call('du', path, options, core => derived().then(verbs => verbs.du(core, path, options)))
   }
 
   expandPath (path: Paths, options: Verb & ExpandOptions = {}): Promise<string[]> {
-    return this._call('expandPath', first(path), options, core => expandPath(core, path, options))
+    return this._call('expandPath', first(path), options, core => derived().then(verbs => verbs.expandPath(core, path, options)))
   }
 
   // ------------------------------------------------------------------------------------------------ reading
@@ -131,28 +131,28 @@ export abstract class Verbs {
   cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>
   cat (path: Paths, options?: BulkVerb & { readonly recursive?: boolean | undefined }): Promise<Bytes | Map<string, Bytes | Error>>
   cat (path: Paths, options: CatOptions = {}): Promise<Bytes | Map<string, Bytes | Error>> {
-    return this._call('cat', first(path), options, core => cat(core, path, options))
+    return this._call('cat', first(path), options, core => derived().then(verbs => verbs.cat(core, path, options)))
   }
 
   /** Many ranges of many files at once: near ranges share a request, results come in input order, exact lengths. */
   catRanges (ranges: readonly ByteRange[], options: CatRangesOptions = {}): Promise<Array<Bytes | Error>> {
-    return this._call('catRanges', ranges[0]?.path, options, core => catRanges(core, ranges, { ...options, maxGap: options.maxGap ?? this._maxGap }))
+    return this._call('catRanges', ranges[0]?.path, options, core => derived().then(verbs => verbs.catRanges(core, ranges, { ...options, maxGap: options.maxGap ?? this._maxGap })))
   }
 
   readText (path: string, options: Verb & { readonly encoding?: BufferEncoding | undefined } = {}): Promise<string> {
-    return this._call('readText', path, options, core => readText(core, path, options.encoding))
+    return this._call('readText', path, options, core => derived().then(verbs => verbs.readText(core, path, options.encoding)))
   }
 
   head (path: string, bytes?: number, options?: Verb): Promise<Bytes> {
-    return this._call('head', path, options, core => head(core, path, bytes))
+    return this._call('head', path, options, core => derived().then(verbs => verbs.head(core, path, bytes)))
   }
 
   tail (path: string, bytes?: number, options?: Verb): Promise<Bytes> {
-    return this._call('tail', path, options, core => tail(core, path, bytes))
+    return this._call('tail', path, options, core => derived().then(verbs => verbs.tail(core, path, bytes)))
   }
 
   readBlock (path: string, offset: number, length: number, options: Verb & { readonly delimiter?: Uint8Array | undefined } = {}): Promise<Bytes> {
-    return this._call('readBlock', path, options, core => readBlock(core, path, offset, length, options))
+    return this._call('readBlock', path, options, core => derived().then(verbs => verbs.readBlock(core, path, offset, length, options)))
   }
 
   // ------------------------------------------------------------------------------------------------ writing
@@ -166,6 +166,7 @@ export abstract class Verbs {
       const entries = (files instanceof Map ? [...files] : Object.entries(files)) as Array<[string, Uint8Array | string]>
       const ready = entries.map(([path, data]) => [core.normalize(path), toBytes(data)] as const)
       const concurrency = options.maxConcurrency ?? core.concurrency
+      const { runBulk } = await derived()
       await runBulk(ready, ([path, data], _index, signal) => core.withSignal(signal).write(path, data), { ...options, concurrency, signal: core.signal })
     })
   }
@@ -191,23 +192,23 @@ export abstract class Verbs {
   // ------------------------------------------------------------------------------------------------ trees
 
   get (remote: Paths, local: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('get', first(remote), options, core => get(core, remote, local, options))
+    return this._call('get', first(remote), options, core => derived().then(verbs => verbs.get(core, remote, local, options)))
   }
 
   put (local: Paths, remote: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('put', first(remote), options, core => put(core, local, remote, options))
+    return this._call('put', first(remote), options, core => derived().then(verbs => verbs.put(core, local, remote, options)))
   }
 
   cp (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('cp', first(source), options, core => cp(core, source, target, options))
+    return this._call('cp', first(source), options, core => derived().then(verbs => verbs.cp(core, source, target, options)))
   }
 
   mv (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('mv', first(source), options, core => mv(core, source, target, options))
+    return this._call('mv', first(source), options, core => derived().then(verbs => verbs.mv(core, source, target, options)))
   }
 
   rm (path: Paths, options: RemoveOptions = {}): Promise<void> {
-    return this._call('rm', first(path), options, core => rm(core, path, options))
+    return this._call('rm', first(path), options, core => derived().then(verbs => verbs.rm(core, path, options)))
   }
 
   /** Make a directory, with its parents unless `createParents` is false. @throws FsError EEXIST; ENOENT without parents */

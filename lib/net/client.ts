@@ -90,9 +90,6 @@ export class NetClient {
     return { requests: this.#requests, retries: this.#retries, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, sockets: this.#transport.current?.sockets ?? 0 }
   }
 
-  /** Requests in flight at once from now on: a pool divides it among its workers. */
-  set maxConcurrency (value: number) { this.#limiter.concurrency = value }
-  get maxConcurrency (): number { return this.#limiter.concurrency }
 
   close (): Promise<void> { return this.#transport.close() }
   drop (): boolean { return this.#transport.drop() }
@@ -163,23 +160,41 @@ export class NetClient {
   async #open (transport: Transport, call: NetCall, request: NetRequest, signal: AbortSignal, deadline: number): Promise<NetStream | Attempt> {
     const stream = await transport.stream(request, { signal, deadline, idleMs: this.#idleMs(request) })
     const failure = call.judge({ status: stream.status, headers: stream.headers, body: new Uint8Array(0) })
-    if (failure === undefined) return { ...stream, body: this.#counted(stream.body) }
+    if (failure === undefined) return { ...stream, body: this.#counted(call, stream.body) }
     await stream.body[Symbol.asyncIterator]().return?.()
     return this.#judged(failure, stream)
   }
 
   /** A body that is still read is work under way: the idle-gap check must not take its connection away. */
-  async *#counted (body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  #counted (call: NetCall, body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    const inner = body[Symbol.asyncIterator]()
+    let open = true
     this.#active++
-    try {
-      for await (const chunk of body) {
-        this.#bytesIn += chunk.length
-        yield chunk
-      }
-    } finally {
+    const over = (): void => {
+      if (!open) return
+      open = false
       this.#active--
       this.#lastUse = Date.now()
     }
+    const iterator: AsyncIterator<Uint8Array, undefined> = {
+      next: async () => {
+        try {
+          const result = await inner.next() as IteratorResult<Uint8Array, undefined>
+          if (result.done === true) over()
+          else this.#bytesIn += result.value.length
+          return result
+        } catch (error) {
+          over()
+          throw this.#failed(call, error).error
+        }
+      },
+      return: async () => {
+        over()
+        await inner.return?.()
+        return { done: true, value: undefined }
+      }
+    }
+    return { [Symbol.asyncIterator]: () => iterator }
   }
 
   #judged (failure: Failure, head: ReplyHead): Attempt {

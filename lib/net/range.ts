@@ -38,6 +38,8 @@ function refuse (what: string): never {
  */
 export function checkRange (head: ReplyHead, start: number, end: number | undefined): RangeReply {
   const announced = head.headers['content-length'] === undefined ? undefined : Number(head.headers['content-length'])
+  // An empty object has no range: stores answer 416, the empty whole, or a range that ends before it begins.
+  if (announced === 0 && (head.status === 200 || head.headers['content-range'] === 'bytes 0--1/0')) return { start: 0, length: 0, size: 0 }
   if (head.status === 200) {
     if (start !== 0 || end !== undefined) refuse('the server ignored the range and sent the whole')
     return { start: 0, length: announced ?? -1, size: announced }

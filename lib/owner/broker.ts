@@ -34,7 +34,7 @@ export function hasParent (): boolean { return realm.askParent !== undefined }
  */
 export async function askParent (service: string, payload: unknown): Promise<unknown> {
   const question = { service, payload, from: currentOwner() }
-  return await (realm.askParent === undefined ? answerWorker(question) : realm.askParent(question))
+  return (realm.askParent === undefined ? answerWorker(question) : realm.askParent(question))
 }
 
 /** The parent's side: answer, or pass the question on to its own parent. */
@@ -42,7 +42,7 @@ export async function answerWorker (question: Question): Promise<unknown> {
   const { services, askParent: ask } = realm
   const handler = services.get(question.service)
   if (handler !== undefined) return await handler(question.payload, question.from)
-  if (ask !== undefined) return await ask(question)
+  if (ask !== undefined) return ask(question)
   throw new FsError('FORKFS_NOT_SUPPORTED', `no parent of this worker serves '${question.service}'`, { operation: 'askParent' })
 }
 

@@ -51,6 +51,9 @@ export class Exchange {
     return Array.isArray(value) ? value.join(', ') : value
   }
 
+  /** The Range header, unless a fault makes the server ignore it; it stays part of what was signed. */
+  get range (): string | undefined { return this.actions.some(({ type }) => type === 'ignoreRange') ? undefined : this.header('range') }
+
   /** The whole request body. Waits for all of it; rejects with {@link Gone} when the client breaks off. */
   body (): Promise<Bytes> {
     return this.#body ??= this.#read()

@@ -128,7 +128,7 @@ export class FileService implements Service {
     if (gzip === 'always' || (gzip && /\bgzip\b/.test(exchange.header('accept-encoding') ?? ''))) {
       return { status: 200, headers: { ...headers, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' }, body: Bytes.of(gzipSync(file.body.toUint8Array())), chunked }
     }
-    const range = ranges && rangeStillHolds(exchange, file, tag) ? parseRange(exchange.header('range'), file.body.size) : undefined
+    const range = ranges && rangeStillHolds(exchange, file, tag) ? parseRange(exchange.range, file.body.size) : undefined
     if (range === 'unsatisfiable') throw new Refusal(416, { 'Content-Range': `bytes */${file.body.size}` })
     if (range === undefined) return { status: 200, headers, body: file.body, chunked }
     headers['Content-Range'] = `bytes ${range.start}-${range.end - 1}/${file.body.size}`

@@ -118,7 +118,6 @@ export class HttpService {
   }
 
   async #reply (exchange: Exchange): Promise<Reply> {
-    if (findAction(exchange.actions, 'ignoreRange') !== undefined) delete exchange.headers['range']
     try {
       return await this.#service.handle(exchange)
     } catch (error) {

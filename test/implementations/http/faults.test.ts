@@ -112,4 +112,11 @@ describe('http: faults', () => {
     await server.addFault({ match: { method: 'GET' }, times: 20, action: { type: 'changeEtag' } })
     await rejects(fs.catFile('long'), 'FORKFS_CHANGED')
   })
+  it('a size that changes between the parts counts as a change where the server names no version', async () => {
+    const server = await stage.server({ files: { long: pattern(16 * MiB) }, etag: false, lastModified: false })
+    const fs = stage.fs({ baseUrl: server.endpoint })
+    for (const nth of [2, 4]) await server.addFault({ match: { method: 'GET', nth }, action: { type: 'wrongContentRange', value: `bytes ${8 * MiB}-${16 * MiB - 1}/${32 * MiB}` } })
+    await rejects(fs.catFile('long'), 'FORKFS_CHANGED')
+    equalBytes(await fs.catFile('long'), pattern(16 * MiB))
+  })
 })

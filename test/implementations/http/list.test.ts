@@ -80,6 +80,17 @@ describe('http: listings', () => {
     assert.equal((await server.counters()).requests, 3)
   })
 
+  it('a page that links deeper gives directories to ls(), and each file once to find()', async () => {
+    const html = { headers: { 'Content-Type': 'text/html' } }
+    const server = await stage.server({ files: { 'd/in/deep.txt': 'x', 'd/in/other.txt': 'y' } })
+    server.put('d/', '<a href="in/deep.txt">deep</a> <a href="in/">in</a>', html)
+    const fs = stage.fs({ baseUrl: server.endpoint })
+    assert.deepEqual(names(await fs.ls('d'), server.endpoint), ['d/in'])
+    const streamed: Array<{ name: string }> = []
+    for await (const entry of fs.list('d', { recursive: true })) if (entry.type === 'file') streamed.push(entry)
+    assert.deepEqual(names(streamed, server.endpoint), ['d/in/deep.txt', 'd/in/other.txt'])
+  })
+
   it('a directory that forbids its listing rejects, one that vanished is passed over', async () => {
     const server = await stage.server({ files })
     const fs = stage.fs({ baseUrl: server.endpoint })

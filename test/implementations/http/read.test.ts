@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { header, equalBytes, pattern, rejects, Stage } from './support.js'
+import { header, equalBytes, pattern, rejects, Stage, until } from './support.js'
 
 const MiB = 1024 * 1024
 const stage = new Stage()
@@ -95,6 +95,20 @@ describe('http: reading with ranges', () => {
     const fs = stage.fs({ baseUrl: server.endpoint })
     equalBytes(await fs.catFile('a.bin', { start: 10, end: 2000 }), data.subarray(10, 2000))
     equalBytes(await fs.catFile('a.bin'), data)
+  })
+
+  it('reads one after another keep their connection', async () => {
+    const server = await stage.server({ files: { 'a.bin': data } })
+    for (const switches of [{ ranges: true }, { ranges: false }, { ranges: false, contentLength: false }]) {
+      server.set(switches)
+      await server.resetCounters()
+      const fs = stage.fs({ baseUrl: server.endpoint })
+      for (let count = 0; count < 15; count++) equalBytes(await fs.catFile('a.bin'), data)
+      const { ever } = (await server.counters()).sockets
+      assert.ok(ever <= 3, `${ever} connections`)
+      await fs.close()
+      await until(async () => (await server.counters()).sockets.open === 0)
+    }
   })
 
   it('get() downloads a file of many parts', async () => {

@@ -68,7 +68,7 @@ function read (request: S3Request): Reply {
     return { status: 304, headers: { ETag: ETag!, 'Last-Modified': modified! } }
   }
   const part = partRange(request, object)
-  const range = part ?? wantedRange(request.header('range'), object.body.size)
+  const range = part ?? wantedRange(request.exchange.range, object.body.size)
   if (part !== undefined && object.parts !== undefined) headers['x-amz-mp-parts-count'] = String(object.parts.length)
   if (range === undefined) {
     if (object.checksum !== undefined && request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED') {

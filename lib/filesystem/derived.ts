@@ -1,0 +1,12 @@
+/** The derived verbs that are loaded with the first use of one of them: importing forkfs must stay cheap, in every worker anew. */
+export { cat, head, readBlock, readText, tail } from './cat.js'
+export { cp, mv } from './copy.js'
+export { du } from './du.js'
+export { expandPath } from './expand.js'
+export { find } from './find.js'
+export { get, put } from './get-put.js'
+export { glob } from './glob.js'
+export { catRanges } from './ranges.js'
+export { rm } from './remove.js'
+export { runBulk } from './bulk.js'
+export { walk } from './walk.js'
