@@ -44,5 +44,5 @@ const bundle = await rollup({
   treeshake: { moduleSideEffects: id => !isExternal(id) },
   onwarn (warning) { throw new Error(`rollup: ${warning.message}`) }
 })
-await bundle.write({ dir: out, format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunk-[name]-[hash].js', minifyInternalExports: false, plugins: [slim] })
+await bundle.write({ dir: out, format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunk-[name]-[hash].js', minifyInternalExports: false, manualChunks: id => id === `${root}lib/index.js` ? 'core' : undefined, plugins: [slim] })
 await bundle.close()

@@ -8,17 +8,12 @@ import type { OptionTable } from '../../lib/filesystem/options.js'
 import { usingProgress } from '../../lib/filesystem/progress.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
 import type { BulkVerb, Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, Verb } from '../../lib/filesystem/types.js'
-import { NetClient } from '../../lib/net/index.js'
 import type { Lease } from '../../lib/owner/index.js'
 import { addressOf, normalizeUrl, shownPath } from './address.js'
-import { HttpClient } from './client.js'
-import { readInfo } from './info.js'
-import { listPages } from './list.js'
+import type { HttpEngine } from './engine.js'
 import { httpOptions, normalizeBase, secretHeaders } from './options.js'
 import type { HttpOptions } from './options.js'
-import { Reader } from './reader.js'
 import { TreeCore } from './tree-core.js'
-import { WholeFiles } from './whole.js'
 
 export type { HttpOptions } from './options.js'
 export type { HttpFileInfo } from './info.js'
@@ -38,32 +33,33 @@ export class HttpFileSystem extends FileSystem {
   static override readonly protocols: readonly string[] = ['http', 'https']
   static override readonly options: OptionTable = httpOptions
   readonly #base: string | undefined
-  readonly #net: NetClient
-  readonly #client: HttpClient
-  readonly #whole = new WholeFiles()
-  readonly #reader: Reader
-  #restarts = 0
+  /** What talks to servers: loaded with the first call. */
+  #engine: HttpEngine | undefined
+  #loading: Promise<HttpEngine> | undefined
 
   constructor (options: HttpOptions & Record<string, unknown> = {}) {
     super(options)
-    const { baseUrl, headers = {}, ca, dispatcher, transport } = this._options as HttpOptions
+    const { baseUrl, transport } = this._options as HttpOptions
     if (transport === 'direct') throw new FsError('FORKFS_NOT_SUPPORTED', 'the direct transport is not there yet; leave `transport` out', { protocol: this.protocol })
-    const { maxConcurrency, retry, timeoutMs, idleTimeoutMs } = this._options
     this.#base = baseUrl === undefined ? undefined : normalizeBase(baseUrl)
-    this.#net = new NetClient({ protocol: this.protocol, maxConcurrency, retry, timeoutMs, idleTimeoutMs, ca, dispatcher })
-    const withheld = (this._withheld?.['headers'] ?? []) as readonly string[]
-    this.#client = new HttpClient({ net: this.#net, headers, home: this.#base === undefined ? undefined : addressOf(this.#base).origin, withheld })
-    this.#reader = new Reader({ client: this.#client, whole: this.#whole, retry, concurrency: maxConcurrency, retried: () => { this.#restarts++ } })
+  }
+
+  #load (): Promise<HttpEngine> {
+    this.#loading ??= import('./engine.js').then(({ HttpEngine }) => {
+      const { headers = {}, ca, dispatcher } = this._options as HttpOptions
+      const home = this.#base === undefined ? undefined : addressOf(this.#base).origin
+      const withheld = (this._withheld?.['headers'] ?? []) as readonly string[]
+      this.#engine = new HttpEngine({ ...this._options, headers, ca, dispatcher, home, withheld })
+      return this.#engine
+    })
+    return this.#loading
   }
 
   get capabilities (): Capabilities {
     return { read: true, write: false, append: false, exclusiveCreate: false, rename: false, emptyDirectories: false, sign: false, ranges: true }
   }
 
-  override get stats (): Stats {
-    const { stats } = this.#net
-    return { ...stats, retries: stats.retries + this.#restarts }
-  }
+  override get stats (): Stats { return this.#engine?.stats ?? super.stats }
 
   /** The full URL of a path, as it is sent. */
   override url (path: string): string {
@@ -72,7 +68,7 @@ export class HttpFileSystem extends FileSystem {
   }
 
   /** Forget which files were seen to have no ranges. */
-  override invalidateCache (path?: string): void { this.#whole.forget(path === undefined ? undefined : this._normalize(path)) }
+  override invalidateCache (path?: string): void { this.#engine?.forget(path === undefined ? undefined : this._normalize(path)) }
 
   /** One URL is read as it is written, query and closing slash included; more of them, and patterns, as everywhere. */
   override cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>
@@ -111,17 +107,17 @@ export class HttpFileSystem extends FileSystem {
 
   protected override _normalize (path: string): string { return normalizeUrl(path, this.#base) }
 
-  protected override _info (path: string, { signal }: Verb): Promise<FileInfo> {
-    return readInfo(this.#client, this.#whole, path, signal!)
+  protected override async _info (path: string, { signal }: Verb): Promise<FileInfo> {
+    return await (this.#engine ?? await this.#load()).info(path, signal!)
   }
 
-  protected override _list (path: string, options: Verb & ListOptions): AsyncIterable<readonly FileInfo[]> {
-    return listPages(this.#client, path, { ...options, signal: options.signal! })
+  protected override async * _list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    yield * (this.#engine ?? await this.#load()).list(path, { ...options, signal: options.signal! })
   }
 
-  /** Parts are planned here and not by `_partBytes`: whether a server has ranges shows with its first reply, which is then read on. */
-  protected override _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
-    return this.#reader.read({ path, start, end, ifMatch, into, signal: signal! })
+  /** Parts are planned by the reader and not by `_partBytes`: whether a server has ranges shows with its first reply, which is then read on. */
+  protected override async _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
+    return await (this.#engine ?? await this.#load()).read({ path, start, end, ifMatch, into, signal: signal! })
   }
 
   protected override _describe (credentials: boolean): Travel {
@@ -136,15 +132,8 @@ export class HttpFileSystem extends FileSystem {
     return { options: open.length === 0 ? others : { ...others, headers: Object.fromEntries(open) }, withheld: { ...withheld, headers: names } }
   }
 
-  protected override async _close (): Promise<void> {
-    this.#whole.clear()
-    await this.#net.close()
-  }
-
-  protected override _drop (): void {
-    this.#whole.clear()
-    this.#net.drop()
-  }
+  protected override async _close (): Promise<void> { await this.#engine?.close() }
+  protected override _drop (): void { this.#engine?.drop() }
 }
 
 function shown (path: string | undefined): string | undefined {

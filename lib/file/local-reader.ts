@@ -112,17 +112,19 @@ export async function openLocalFile (path: string, options: Verb & { readonly if
 }
 
 /**
- * The bytes that exist of [start, end), all read from one version; `end` undefined: to the end of the file.
+ * The bytes that exist of [start, end), all read from one version; `end` undefined: to the end of the file; a negative start
+ * counts from the end.
  * @throws FsError as {@link openLocalFile}; RangeError when `into` is too short for the bytes there are.
  */
 export async function readLocalRange (path: string, start: number, end: number | undefined, options: RangeOptions = {}): Promise<RangeRead> {
   const { signal, into, ifMatch } = options
   const file = await openLocalFile(path, { signal, ifMatch })
   try {
-    if (file.info.size === 0) return { data: await file.readUnsized(start, end ?? Infinity, { signal, into }), etag: file.info.etag }
-    const stop = Math.min(end ?? file.info.size, file.info.size)
-    const data = await file.read(Math.min(start, stop), stop, { signal, into })
-    return { data, etag: file.info.etag }
+    const { size, etag } = file.info
+    if (size === 0) return { data: await file.readUnsized(Math.max(0, start), end ?? Infinity, { signal, into }), etag }
+    const stop = Math.min(end ?? size, size)
+    const data = await file.read(Math.min(start < 0 ? Math.max(0, size + start) : start, stop), stop, { signal, into })
+    return { data, etag, size }
   } finally {
     await file.close()
   }

@@ -1,9 +1,11 @@
+import { unlinkSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { link, open, rename, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { FsError, fromNodeError, isNodeError } from '../errors/index.js'
 import type { StagedWriter } from '../filesystem/types.js'
+import { addFinalizer } from '../owner/index.js'
 import { expectBytes, expectInteger, nothing } from './expect.js'
 import { infoOf, translated } from './local-info.js'
 import type { LocalInfo } from './local-info.js'
@@ -33,12 +35,14 @@ export class LocalWriter implements StagedWriter {
   #failure: { readonly error: unknown } | undefined
   #committing: Promise<LocalInfo> | undefined
   #aborting: Promise<void> | undefined
+  readonly #disarm: () => void
 
   constructor (path: string, target: Target, staged: Staged, options: LocalWriteOptions) {
     this.path = path
     this.#target = target
     this.#staged = staged
     this.#options = options
+    this.#disarm = addFinalizer({ drain: () => this.abort(), exit: () => { unlinkSync(staged.path) } })
   }
 
   /** Bytes so far: the end of what was written farthest back. */
@@ -88,6 +92,7 @@ export class LocalWriter implements StagedWriter {
   release (): void {
     this.#failure ??= { error: this.#over() }
     this.#aborting ??= Promise.resolve()
+    this.#disarm()
     this.#staged.handle.close().catch(nothing)
   }
 
@@ -112,6 +117,7 @@ export class LocalWriter implements StagedWriter {
         await handle.close()
         await recheckVersion(this.#target, this.#options.ifMatch)
         await this.#move()
+        this.#disarm()
         await syncDirectory(dirname(this.#target.path))
         return infoOf(this.path, stats)
       })
@@ -135,6 +141,7 @@ export class LocalWriter implements StagedWriter {
 
   async #remove (): Promise<void> {
     await Promise.allSettled(this.#working)
+    this.#disarm()
     await this.#staged.handle.close().catch(nothing)
     await unlink(this.#staged.path).catch((error: unknown) => {
       if (!isNodeError(error) || error.code !== 'ENOENT') throw fromNodeError(error, { path: this.path })

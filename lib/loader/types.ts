@@ -2,6 +2,7 @@
 import type { FileSystem } from '../filesystem/filesystem.js'
 import type { Bytes, Progress } from '../filesystem/types.js'
 import type { OwnerTag } from '../owner/index.js'
+import type { UrlOptions } from '../registry/builtin-types.js'
 import type { WorkerKind } from '../workers/types.js'
 
 export interface LoaderOptions {
@@ -10,7 +11,7 @@ export interface LoaderOptions {
   /** Built-in, or a module whose default export is a {@link CustomReader}. */
   readonly reader: 'tar' | 'jsonl' | 'lines' | 'bytes' | URL
   /** Constructor options by protocol, as urlToFs takes them. */
-  readonly options?: Readonly<Record<string, object | undefined>> | undefined
+  readonly options?: UrlOptions | undefined
   /** Integer >= 0; 0: in this thread. @defaultValue min(4, available parallelism, number of shards) */
   readonly workers?: number | undefined
   /** @defaultValue 'thread' */
@@ -49,18 +50,25 @@ export interface BytesSample { readonly shard: string, readonly data: Bytes }
 /** JSON. Counts what the consumer has taken, not what workers produced; survives another number of workers. */
 export interface LoaderState { readonly v: 1, readonly [field: string]: unknown }
 
+/** One worker, or one that took the place of another: its samples as far as the consumer has taken them. */
 export interface WorkerStats {
   readonly owner: OwnerTag
+  /** Shards that the consumer has finished and this worker read to their end. */
   readonly shards: number
   readonly samples: number
   readonly bytes: number
+  /** How often resetForFork() had run in the worker when it last finished a shard: 1 for a thread or process, whose first act it is. */
   readonly resets: number
 }
 
+/** What the consumer has taken from this loader; what a resumed state counts is not in it. */
 export interface LoaderStats {
   readonly samples: number
+  /** Payload bytes of those samples, without names and padding; of a custom reader, as they travelled. */
   readonly bytes: number
+  /** With onError 'skip': broken samples left out and shards given up. One that a dying worker had met may count twice. */
   readonly skipped: number
+  /** Workers started in the place of one that died. */
   readonly restarts: number
   readonly perWorker: readonly WorkerStats[]
 }
@@ -84,6 +92,6 @@ export interface ReaderContext {
  * The default export of a reader module. It runs in a worker and yields the samples of one shard. It must be deterministic: the same
  * shard and context, the same values in the same order, because a resumed loader (and one whose worker died) runs it again and leaves
  * out as many as were taken. Values travel by structured clone: plain data, Map, Set, Date, typed arrays; class instances arrive as plain objects and
- * functions are refused with FORKFS_UNCLONEABLE. An ArrayBuffer whose bytes the reader does not use again is cheapest.
+ * functions are refused with FORKFS_UNCLONEABLE.
  */
 export type CustomReader = (fs: FileSystem, path: string, context: ReaderContext) => AsyncGenerator<unknown, void, undefined>

@@ -10,6 +10,7 @@ import type { Hashes } from './ledger.js'
 export interface Job { readonly fs: FileSystem, readonly shards: readonly string[], readonly rank: number, readonly worldSize: number }
 
 export type Report =
+  | { readonly kind: 'ready' }
   | { readonly kind: 'samples', readonly samples: ReadonlyArray<readonly [shard: string, key: string, hashes: Hashes]>, readonly bytes: number }
   | { readonly kind: 'done', readonly row: WorkerRow }
   | { readonly kind: 'failed', readonly error: unknown }
@@ -22,7 +23,8 @@ process.once('message', (job: Job) => {
     .catch((error: unknown) => tell({ kind: 'failed', error: encodeError(error) }))
     .finally(() => { if (process.connected) process.disconnect() })
 })
-process.once('disconnect', () => { process.exitCode ??= 0 })
+// In a cluster child a message that comes before there is a listener is lost: the parent waits for this one.
+await tell({ kind: 'ready' })
 
 async function read ({ fs, shards, rank, worldSize }: Job): Promise<void> {
   const started = performance.now()

@@ -50,6 +50,7 @@ function childOf (worker: Worker, job: Job, check: EpochCheck, progress: Progres
     let failure: Error | undefined
     worker.on('error', error => { failure ??= error })
     worker.on('message', (report: Report) => {
+      if (report.kind === 'ready') worker.send(job as never)
       if (report.kind === 'failed') failure = decodeError(report.error)
       if (report.kind === 'done') row = report.row
       if (report.kind !== 'samples') return
@@ -60,6 +61,5 @@ function childOf (worker: Worker, job: Job, check: EpochCheck, progress: Progres
       if (failure === undefined && code === 0 && row !== undefined) resolve(row)
       else reject(failure ?? new Error(`cluster child ${worker.id} ended early (${killedBy ?? `exit code ${code}`})`))
     })
-    worker.send(job as never)
   })
 }

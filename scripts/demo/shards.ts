@@ -42,12 +42,12 @@ export async function collectSamples (folder: string, mostBytes: number): Promis
   return [...samples].map(([key, { parts, bytes }]) => ({ key, parts, bytes }))
 }
 
-async function *filesOf (folder: string): AsyncGenerator<string, void, undefined> {
+async function * filesOf (folder: string): AsyncGenerator<string, void, undefined> {
   const entries = []
   for await (const entry of await opendir(folder)) if (!entry.name.startsWith('.')) entries.push(entry)
   entries.sort((a, b) => a.name < b.name ? -1 : 1)
   for (const entry of entries) {
-    if (entry.isDirectory()) yield * filesOf(join(folder, entry.name))
+    if (entry.isDirectory()) yield* filesOf(join(folder, entry.name))
     else if (entry.isFile()) yield join(folder, entry.name)
   }
 }

@@ -27,9 +27,9 @@ describe('S3: owners', function () {
   const stages: Record<string, [operation: string, action: FaultRule['action']]> = {
     read: ['GetObject', { type: 'stall', at: 'body', afterBytes: MiB }],
     list: ['ListObjectsV2', { type: 'stall', at: 'headers' }],
-    write: ['PutObject', { type: 'stall', at: 'headers', applied: false }],
-    upload: ['UploadPart', { type: 'stall', at: 'headers', applied: false }],
-    handle: ['UploadPart', { type: 'stall', at: 'headers', applied: false }],
+    write: ['PutObject', { type: 'stall', at: 'headers' }],
+    upload: ['UploadPart', { type: 'stall', at: 'headers' }],
+    handle: ['UploadPart', { type: 'stall', at: 'headers' }],
     retry: ['HeadObject', { type: 'status', status: 503, headers: { 'Retry-After': '3600' } }]
   }
   for (const [what, [operation, action]] of Object.entries(stages)) {

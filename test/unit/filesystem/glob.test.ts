@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { glob } from '../../../lib/filesystem/glob.js'
 import { escapeGlob, hasMagic, join } from '../../../lib/filesystem/paths.js'
-import { cases, counts, files } from './glob-table.js'
+import { cases, counts, files } from '../../conformance/tables/glob-table.js'
 import { at, kinds, TreeCore } from './tree-core.js'
 
 const normal = ['b/logs/2025-01/a.gz', 'b/logs/2025-02/a.gz', 'b/logs/2026-01/a.gz', 'b/logs/2026-01/x/a.gz', 'b/logs/2026-02/b.gz', 'b/other/z', 'b/logs/2026']

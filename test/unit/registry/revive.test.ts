@@ -6,7 +6,8 @@ import type { FileSystem } from '../../../lib/index.js'
 const code = (wanted: string) => (error: unknown): boolean => isFsError(error) && error.code === wanted
 
 describe('revive()', () => {
-  const fs = filesystem('memory', { name: 'revived' })
+  let fs: FileSystem
+  beforeEach(() => { fs = filesystem('memory', { name: 'revived' }) })
 
   it('gives the instance of this owner for descriptors in objects, arrays, Maps and Sets', () => {
     const value = structuredClone({ fs, list: [1, fs], map: new Map([['k', fs], ['n', 1]] as Array<[string, unknown]>), set: new Set<unknown>([fs]), bytes: new Uint8Array(2), none: null })

@@ -1,0 +1,62 @@
+import type { Dispatcher } from 'undici'
+import type { ListOptions } from '../../lib/filesystem/core.js'
+import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
+import type { Stats } from '../../lib/filesystem/stats.js'
+import type { FileInfo, RangeRead } from '../../lib/filesystem/types.js'
+import { NetClient } from '../../lib/net/index.js'
+import { HttpClient } from './client.js'
+import { readInfo } from './info.js'
+import { listPages } from './list.js'
+import { Reader } from './reader.js'
+import type { Wanted } from './reader.js'
+import { WholeFiles } from './whole.js'
+
+export interface EngineOptions extends ResolvedCommonOptions {
+  readonly headers: Readonly<Record<string, string>>
+  readonly ca?: string | undefined
+  readonly dispatcher?: Dispatcher | undefined
+  /** Origin of baseUrl: the only one that sees all headers. */
+  readonly home: string | undefined
+  /** Names of headers that the sender of this instance kept. */
+  readonly withheld: readonly string[]
+}
+
+/** Everything of HTTP that a program which only imports forkfs does not need. */
+export class HttpEngine {
+  readonly #net: NetClient
+  readonly #client: HttpClient
+  readonly #whole = new WholeFiles()
+  readonly #reader: Reader
+  #restarts = 0
+
+  constructor (options: EngineOptions) {
+    const { headers, home, withheld, retry, maxConcurrency } = options
+    this.#net = new NetClient({ ...options, protocol: 'http' })
+    this.#client = new HttpClient({ net: this.#net, headers, home, withheld })
+    this.#reader = new Reader({ client: this.#client, whole: this.#whole, retry, concurrency: maxConcurrency, retried: () => { this.#restarts++ } })
+  }
+
+  get stats (): Stats {
+    const { stats } = this.#net
+    return { ...stats, retries: stats.retries + this.#restarts }
+  }
+
+  info (path: string, signal: AbortSignal): Promise<FileInfo> { return readInfo(this.#client, this.#whole, path, signal) }
+
+  list (path: string, options: ListOptions & { readonly signal: AbortSignal }): AsyncIterable<readonly FileInfo[]> { return listPages(this.#client, path, options) }
+
+  read (wanted: Wanted): Promise<RangeRead> { return this.#reader.read(wanted) }
+
+  /** Forget which files were seen to have no ranges. */
+  forget (path: string | undefined): void { this.#whole.forget(path) }
+
+  async close (): Promise<void> {
+    this.#whole.clear()
+    await this.#net.close()
+  }
+
+  drop (): void {
+    this.#whole.clear()
+    this.#net.drop()
+  }
+}

@@ -1,0 +1,51 @@
+/** What a loader and its workers say to each other over their data channel. Plain data; blocks of bytes travel beside the message. */
+import type { Anchor, ReaderName } from './readers/types.js'
+
+/** The first message to a worker. */
+export interface SetupMessage {
+  readonly kind: 'setup'
+  /** A built-in reader, or the URL of a module. */
+  readonly reader: { readonly name: ReaderName } | { readonly module: string }
+  readonly onError: 'raise' | 'skip'
+  readonly epoch: number
+  readonly seed: number | undefined
+  readonly rank: number
+  readonly worldSize: number
+  /** Bytes of blocks that may be on their way or parked with the consumer; one block always may. */
+  readonly prefetchBytes: number
+  /** Of {@link prefetchBytes}, what blocks of this worker's predecessor hold. */
+  readonly owed: number
+}
+
+/** A filesystem that later messages name by its number; it arrives as its descriptor. */
+export interface FileSystemMessage { readonly kind: 'fs', readonly number: number, readonly fs: unknown }
+
+/** Read one shard. A worker has one at a time. */
+export interface ReadMessage {
+  readonly kind: 'read'
+  readonly run: number
+  readonly fs: number
+  readonly path: string
+  /** The shard as the loader was given it. */
+  readonly shard: string
+  /** Its place in the list that the loader was given. */
+  readonly index: number
+  readonly skip: number
+  readonly anchor: Anchor | undefined
+  /** Read this version only: another worker has begun with it. */
+  readonly etag: string | undefined
+}
+
+export type ToWorker = SetupMessage | FileSystemMessage | ReadMessage
+  /** Nothing more of this run is wanted. */
+  | { readonly kind: 'stop', readonly run: number }
+  /** The consumer is through with blocks of so many bytes; those that come along can be filled again. */
+  | { readonly kind: 'back', readonly bytes: number }
+  | { readonly kind: 'end' }
+
+export type FromWorker =
+  | { readonly kind: 'opened', readonly run: number, readonly size: number | undefined, readonly etag: string | undefined }
+  /** One block comes along. `at`: stored bytes of the shard used so far; `skipped`: broken samples left out so far in this run. */
+  | { readonly kind: 'block', readonly run: number, readonly at: number, readonly skipped: number }
+  /** The run is over, by its end or by an error (encoded). `resets`: of the worker's realm. */
+  | { readonly kind: 'done', readonly run: number, readonly skipped: number, readonly resets: number, readonly failed: boolean, readonly error?: unknown }

@@ -1,0 +1,105 @@
+import type { FileSystem } from '../filesystem/filesystem.js'
+import type { FileHandle } from '../filesystem/types.js'
+import type { ShardInput } from './readers/types.js'
+
+export interface SourceOptions {
+  /** Bytes of one read, and how many of them are under way at once. */
+  readonly readBytes: number
+  readonly readsAtOnce: number
+  /** Longest block that is handed on. */
+  readonly sliceBytes: number
+  readonly signal: AbortSignal
+  readonly etag: string | undefined
+}
+
+/**
+ * One shard, read from one place to its end. All reads are of the version that the first request found. Memory: one read that is being
+ * used and those under way; a consumer that pauses holds no connection.
+ */
+export class ShardSource implements ShardInput {
+  readonly shard: string
+  readonly size: number | undefined
+  readonly etag: string | undefined
+  readonly #file: FileHandle
+  readonly #options: SourceOptions
+  #at = 0
+
+  private constructor (shard: string, file: FileHandle, etag: string | undefined, options: SourceOptions) {
+    this.shard = shard
+    this.size = file.size
+    this.etag = etag
+    this.#file = file
+    this.#options = options
+  }
+
+  static async open (fs: FileSystem, path: string, shard: string, options: SourceOptions): Promise<ShardSource> {
+    const file = await fs.open(path, 'r', { cache: 'none', ifMatch: options.etag, signal: options.signal })
+    const { etag } = await file.stat()
+    return new ShardSource(shard, file, etag, options)
+  }
+
+  /** Stored bytes that were handed on, counted from the start of the shard. */
+  get at (): number { return this.#at }
+
+  close (): Promise<void> { return this.#file[Symbol.asyncDispose]() }
+
+  async *blocks (start: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const { readsAtOnce, sliceBytes, signal } = this.#options
+    const reads = new Reads(this.#file, start, this.#options)
+    this.#at = start
+    try {
+      for (let ahead = 0; ahead < readsAtOnce; ahead++) reads.ask()
+      for (let data = await reads.next(); data !== undefined; data = await reads.next()) {
+        reads.ask()
+        for (let at = 0; at < data.length; at += sliceBytes) {
+          const slice = data.subarray(at, at + sliceBytes)
+          this.#at += slice.length
+          yield slice
+          signal.throwIfAborted()
+        }
+      }
+    } finally {
+      await reads.end()
+    }
+  }
+}
+
+/** Reads of consecutive parts, in order. */
+class Reads {
+  readonly #file: FileHandle
+  readonly #readBytes: number
+  readonly #outer: AbortSignal
+  readonly #controller = new AbortController()
+  readonly #forward = (): void => { this.#controller.abort(this.#outer.reason) }
+  readonly #size: number
+  readonly #pending: Array<Promise<Uint8Array>> = []
+  #next: number
+
+  constructor (file: FileHandle, start: number, { readBytes, signal }: SourceOptions) {
+    this.#file = file
+    this.#readBytes = readBytes
+    this.#outer = signal
+    this.#size = file.size ?? 0
+    this.#next = start
+    if (signal.aborted) this.#forward()
+    else signal.addEventListener('abort', this.#forward, { once: true })
+  }
+
+  ask (): void {
+    if (this.#next >= this.#size) return
+    const end = Math.min(this.#next + this.#readBytes, this.#size)
+    const read = this.#file.readRange(this.#next, end, { signal: this.#controller.signal })
+    read.catch(() => {}) // seen when its turn comes, or not wanted any more
+    this.#pending.push(read)
+    this.#next = end
+  }
+
+  async next (): Promise<Uint8Array | undefined> { return await this.#pending.shift() }
+
+  /** Nothing is under way any more when this resolves. */
+  async end (): Promise<void> {
+    this.#outer.removeEventListener('abort', this.#forward)
+    if (this.#pending.length > 0) this.#controller.abort(new Error('not wanted any more'))
+    await Promise.allSettled(this.#pending)
+  }
+}

@@ -1,0 +1,213 @@
+/** What runs in a worker of a loader: reads shards as it is told and posts packed blocks, as many as it has credit for. */
+import { encodeError } from '../errors/codec.js'
+import { FsError, isFsError } from '../errors/index.js'
+import type { FileSystem } from '../filesystem/filesystem.js'
+import { connectParent, currentOwner } from '../owner/index.js'
+import type { OwnerTag } from '../owner/index.js'
+import { revive } from '../registry/revive.js'
+import { askParent, callDataChannel } from '../workers/context.js'
+import type { DataChannel } from '../workers/data-channel.js'
+import { BlockPool } from './block-pool.js'
+import { brokerService } from './broker-service.js'
+import type { FromWorker, ReadMessage, SetupMessage, ToWorker } from './messages.js'
+import { newCounters, openReader } from './readers/index.js'
+import type { ReaderCounters } from './readers/index.js'
+import { ShardSource } from './shard-source.js'
+import { ValuePacker } from './values.js'
+import type { CustomReader, ReaderContext } from './types.js'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+/** Values of a custom reader travel together up to here. */
+const valueBytes = 256 * KiB
+
+/** Called once in each thread and process of a loader, which divides its limits among so many. It goes on until its channel is closed. */
+export async function serveLoader (workers: number): Promise<OwnerTag> {
+  connectParent((kind, payload) => askParent(brokerService, { kind, payload }), workers)
+  const data = await callDataChannel()
+  void new ShardServer(data, fs => revive(fs, { allowModules: true }) as FileSystem)
+  return currentOwner()
+}
+
+/** The same in the loader's own thread, with the filesystems themselves. */
+export function serveHere (data: DataChannel, filesystems: readonly FileSystem[]): void {
+  void new ShardServer(data, (_descriptor, number) => filesystems[number]!)
+}
+
+interface Run { readonly number: number, readonly controller: AbortController, readonly counters: ReaderCounters, source: ShardSource | undefined }
+
+class ShardServer {
+  readonly #data: DataChannel
+  readonly #revive: (fs: unknown, number: number) => FileSystem
+  readonly #filesystems: FileSystem[] = []
+  readonly #pool = new BlockPool()
+  #setup!: SetupMessage
+  /** Bytes posted that did not come back. */
+  #owed = 0
+  #blockBytes = MiB
+  #room: (() => void) | undefined
+  #run: Run | undefined
+
+  constructor (data: DataChannel, reviveOne: (fs: unknown, number: number) => FileSystem) {
+    this.#data = data
+    this.#revive = reviveOne
+    data.onMessage((message, blocks) => { this.#receive(message as ToWorker, blocks) })
+    data.onClose(() => { this.#end() })
+  }
+
+  #receive (message: ToWorker, blocks: readonly ArrayBuffer[]): void {
+    switch (message.kind) {
+      case 'setup': this.#begin(message); break
+      case 'fs': this.#addFileSystem(message.number, message.fs); break
+      case 'read': void this.#read(message); break
+      case 'stop': if (this.#run?.number === message.run) this.#run.controller.abort(stopped()); break
+      case 'back':
+        this.#owed -= message.bytes
+        this.#pool.put(blocks)
+        this.#room?.()
+        break
+      case 'end': this.#end()
+    }
+  }
+
+  #begin (setup: SetupMessage): void {
+    this.#setup = setup
+    this.#owed = setup.owed
+    this.#blockBytes = Math.min(MiB, Math.max(4 * KiB, Math.floor(setup.prefetchBytes / 16) * 4))
+  }
+
+  /** What can not be revived is told by the first shard that needs it. */
+  #addFileSystem (number: number, fs: unknown): void {
+    try {
+      this.#filesystems[number] = this.#revive(fs, number)
+    } catch (error) {
+      this.#filesystems[number] = { open: () => { throw error } } as unknown as FileSystem
+    }
+  }
+
+  #end (): void {
+    this.#run?.controller.abort(stopped())
+    this.#room?.()
+    this.#data.close()
+  }
+
+  async #read (message: ReadMessage): Promise<void> {
+    const run: Run = { number: message.run, controller: new AbortController(), counters: newCounters(), source: undefined }
+    this.#run = run
+    let failure: { readonly error: unknown } | undefined
+    try {
+      const { reader } = this.#setup
+      if ('module' in reader) await this.#readCustom(run, message, reader.module)
+      else await this.#readBuiltIn(run, message, reader.name)
+    } catch (error) {
+      if (!run.controller.signal.aborted) failure = { error: encodeError(located(error, message.shard, run.source?.at)) }
+    }
+    this.#run = undefined
+    const done = { kind: 'done', run: run.number, skipped: run.counters.skipped, resets: currentOwner().epoch - 1, failed: failure !== undefined } as const
+    await this.#post(failure === undefined ? done : { ...done, error: failure.error })
+  }
+
+  async #readBuiltIn (run: Run, { path, shard, fs, skip, anchor, etag }: ReadMessage, name: Parameters<typeof openReader>[0]): Promise<void> {
+    const { signal } = run.controller
+    const blockBytes = this.#blockBytes
+    const readBytes = Math.min(4 * MiB, Math.max(64 * KiB, Math.floor(this.#setup.prefetchBytes / 16)))
+    const source = await ShardSource.open(this.#filesystems[fs]!, path, shard, { readBytes, readsAtOnce: 3, sliceBytes: blockBytes, signal, etag })
+    run.source = source
+    try {
+      await this.#post({ kind: 'opened', run: run.number, size: source.size, etag: source.etag })
+      const blocks = openReader(name).pack(source, {
+        skip, anchor, signal, blockBytes, counters: run.counters, onError: this.#setup.onError, acquire: bytes => this.#pool.take(bytes)
+      })
+      await this.#haveRoom(blockBytes, signal)
+      for await (const block of blocks) {
+        await this.#postBlock(run, this.#pool.trim(block))
+        await this.#haveRoom(blockBytes, signal)
+      }
+    } finally {
+      await source.close()
+    }
+  }
+
+  async #readCustom (run: Run, message: ReadMessage, module: string): Promise<void> {
+    const { signal } = run.controller
+    const values = (await customReader(module))(this.#filesystems[message.fs]!, message.path, this.#context(message, signal))
+    const packer = new ValuePacker()
+    const limit = Math.min(valueBytes, this.#blockBytes)
+    const flush = async (): Promise<void> => {
+      if (packer.bytes > 0) await this.#postBlock(run, packer.take())
+    }
+    let index = 0
+    try {
+      for (;;) {
+        await this.#haveRoom(limit, signal)
+        const next = values.next()
+        if (packer.bytes > 0 && !await settlesAtOnce(next)) await flush() // what is there does not wait for what takes its time
+        const result = await next
+        signal.throwIfAborted()
+        if (result.done === true) break
+        if (index++ < message.skip) continue
+        packer.add(result.value)
+        if (packer.bytes >= limit) await flush()
+      }
+      await flush()
+    } catch (error) {
+      if (!signal.aborted) await flush()
+      throw isFsError(error) ? error : brokenBy(error, message.shard, index)
+    } finally {
+      await values.return()
+    }
+  }
+
+  #context ({ shard, index }: ReadMessage, signal: AbortSignal): ReaderContext {
+    const { epoch, seed, rank, worldSize } = this.#setup
+    return { shard, index, epoch, seed, rank, worldSize, signal }
+  }
+
+  async #postBlock (run: Run, block: ArrayBuffer): Promise<void> {
+    this.#owed += block.byteLength
+    await this.#post({ kind: 'block', run: run.number, at: run.source?.at ?? 0, skipped: run.counters.skipped }, [block])
+  }
+
+  #post (message: FromWorker, blocks?: readonly ArrayBuffer[]): Promise<void> | undefined {
+    return this.#data.post(message, blocks)
+  }
+
+  /** Until so many bytes may be posted, or nothing is parked: then one block may go whatever its size, so that no shard waits for ever. */
+  async #haveRoom (bytes: number, signal: AbortSignal): Promise<void> {
+    while (this.#owed > 0 && this.#owed + bytes > this.#setup.prefetchBytes && !signal.aborted) {
+      await new Promise<void>(resolve => { this.#room = resolve })
+    }
+    signal.throwIfAborted()
+  }
+}
+
+function stopped (): FsError {
+  return new FsError('FORKFS_CLOSED', 'the loader does not want the shard any more', { operation: 'read' })
+}
+
+async function customReader (module: string): Promise<CustomReader> {
+  const { default: reader } = await import(module) as { readonly default?: unknown }
+  if (typeof reader === 'function') return reader as CustomReader
+  throw new TypeError(`Expected the default export of the reader ${module} to be an async generator function, got ${typeof reader}`)
+}
+
+/** Whether the promise settles within the microtasks at hand. */
+async function settlesAtOnce (promise: Promise<unknown>): Promise<boolean> {
+  let settled = false
+  const settle = (): void => { settled = true }
+  promise.then(settle, settle)
+  for (let turn = 0; turn < 4 && !settled; turn++) await undefined
+  return settled
+}
+
+function brokenBy (error: unknown, shard: string, index: number): FsError {
+  const what = error instanceof Error ? error.message : String(error)
+  const broken = new FsError('FORKFS_SAMPLE', `the reader failed at sample ${index}: ${what}`, { operation: 'read', path: shard, cause: error })
+  return Object.assign(broken, { position: index })
+}
+
+/** Errors of the store name a path within it: add the shard, and how far it was read. */
+function located (error: unknown, shard: string, position: number | undefined): unknown {
+  if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return error
+  return Object.assign(error, { shard }, 'position' in error || position === undefined ? {} : { position })
+}

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { findProgram } from '../places.js'
+import { meter, pool } from '../meter.js'
+import { bucket, smallBytes, smallKey } from '../sizes.js'
+import {
+  forkfs, minio, needsProgram, opendal, openForkfs, openMinio, openOpendal, openSdk, openUndici, sdk, sdkTuned, undici
+} from '../subjects.js'
+import type { Keys } from '../subjects.js'
+import type { Case, Sample, Sizes, Stage } from '../types.js'
+import { cpuPerOp, perSecond, ratio } from './goals.js'
+
+const inFlight = 64
+
+type Get = (key: string) => Promise<number>
+
+export async function smallGetter (subject: string, endpoint: string, cache: string, keys?: Keys): Promise<Get> {
+  switch (subject) {
+    case 'forkfs': {
+      const fs = await openForkfs(endpoint, keys)
+      return async key => (await fs.catFile(`${bucket}/${key}`)).length
+    }
+    case 'sdk': case 'sdk-tuned': {
+      const { sdk: { GetObjectCommand }, client } = await openSdk(endpoint, cache, { tuned: subject === 'sdk-tuned', ...(keys === undefined ? {} : { credentials: keys }) })
+      return async key => (await (await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body!.transformToByteArray()).length
+    }
+    case 'undici': {
+      const dispatcher = await openUndici(endpoint, cache, inFlight)
+      return async key => {
+        const { statusCode, body } = await dispatcher.request({ path: `/${bucket}/${key}`, method: 'GET' })
+        if (statusCode !== 200) throw new Error(`Expected status 200, got ${statusCode}`)
+        return (await body.bytes()).length
+      }
+    }
+    case 'minio': {
+      const client = await openMinio(endpoint, cache)
+      return async key => {
+        let bytes = 0
+        for await (const chunk of await client.getObject(bucket, key) as Readable) bytes += (chunk as Buffer).length
+        return bytes
+      }
+    }
+    case 'opendal': {
+      const operator = await openOpendal(endpoint, cache, bucket)
+      return async key => (await operator.read(key)).length
+    }
+    default: throw new Error(`Expected a subject of small GETs, got ${subject}`)
+  }
+}
+
+/** Slower clients get fewer requests: a rate needs a second or two, not a minute. */
+function requests (subject: string, quick: boolean): number {
+  const full = subject.startsWith('sdk') ? 8000 : subject === 'minio' ? 20_000 : 40_000
+  return quick ? full / 8 : full
+}
+
+export async function getSmall (get: Get, count: number, objects: number): Promise<Sample> {
+  let bytes = 0
+  const one = async (index: number): Promise<void> => { bytes += await get(smallKey(index % objects)) }
+  await pool(Math.min(2000, count), inFlight, one)
+  bytes = 0
+  const done = meter()
+  await pool(count, inFlight, one)
+  if (bytes !== count * smallBytes) throw new Error(`Expected ${count * smallBytes} bytes, got ${bytes}`)
+  return done({ ops: count, bytes })
+}
+
+/** What the server can give: a client in C that only counts. */
+async function wrk ({ endpoint, quick }: Stage): Promise<Sample> {
+  const seconds = quick ? 1 : 2
+  const done = meter()
+  const child = spawn(findProgram('wrk')!, ['-t', '1', '-c', String(inFlight), '-d', `${seconds}s`, `${endpoint}/${bucket}/${smallKey(1)}`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text })
+  await once(child, 'close')
+  const ops = Number(/(\d+) requests in/.exec(said)?.[1])
+  if (!(ops > 0)) throw new Error('Expected wrk to tell its requests')
+  return done({ ops, bytes: ops * smallBytes })
+}
+
+export const smallGet: Case = {
+  name: 'small-get',
+  title: `GETs of 10 KiB, ${inFlight} in flight`,
+  how: ({ smallObjects }: Sizes) => `${smallObjects.toLocaleString('en')} objects of 10 KiB, read in turn by one thread with ${inFlight} requests in flight; each object becomes one byte array. wrk (one object, counted and dropped) tells what the server can give.`,
+  unit: 'ops/s',
+  op: 'GET',
+  baseline: 'sdk',
+  subjects: [forkfs, sdk, sdkTuned, undici, minio, opendal, { id: 'wrk', label: 'wrk (C, unsigned)', missing: needsProgram('wrk') }],
+  goals: [
+    ratio('10 KiB GETs per second, against the SDK\'s default client', 'forkfs', 'sdk', perSecond, '>= 8'),
+    ratio('… CPU per GET, against the SDK', 'forkfs', 'sdk', cpuPerOp, '<= 0.12'),
+    ratio('… per second, against undici.request (unsigned)', 'forkfs', 'undici', perSecond, '>= 1'),
+    ratio('… per second, against the tuned SDK', 'forkfs', 'sdk-tuned', perSecond),
+    ratio('… per second, against opendal', 'forkfs', 'opendal', perSecond, '>= 1.1')
+  ],
+  measure: async (subject, stage) => subject === 'wrk'
+    ? await wrk(stage)
+    : await getSmall(await smallGetter(subject, stage.endpoint, stage.cache), requests(subject, stage.quick), stage.sizes.smallObjects)
+}
+
+export const smallGetMinio: Case = {
+  name: 'small-get-minio',
+  title: `GETs of 10 KiB from MinIO, ${inFlight} in flight`,
+  how: () => 'The same against a real store, which checks signatures. Here the server is the limit.',
+  unit: 'ops/s',
+  op: 'GET',
+  baseline: 'sdk',
+  subjects: [forkfs, sdk, sdkTuned].map(subject => ({
+    ...subject,
+    missing: (stage: Stage) => stage.minio === undefined ? 'MinIO is not built (npm run servers)' : subject.missing?.(stage)
+  })),
+  goals: [ratio('10 KiB GETs per second from MinIO, against the SDK', 'forkfs', 'sdk', perSecond)],
+  measure: async (subject, { minio: store, cache, quick }) =>
+    await getSmall(await smallGetter(subject, store!.endpoint, cache, store), requests('sdk', quick), 200)
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isFsError } from '../../lib/index.js'
+import type { CommonOptions, FileSystem } from '../../lib/index.js'
+import { bytesOf, textOf } from './bytes.js'
+import type { ConformanceOptions, Context, Space } from './types.js'
+
+/** The place of one case and everything that goes when it is over. */
+export class CaseContext implements Context {
+  readonly fs: FileSystem
+  readonly root: string
+  readonly options: ConformanceOptions
+  readonly #space: Space
+  readonly #ends: Array<() => Promise<void>> = []
+
+  constructor (space: Space, options: ConformanceOptions, fs: FileSystem, root: string) {
+    this.#space = space
+    this.options = options
+    this.fs = fs
+    this.root = root
+  }
+
+  at (name: string): string { return name === '' ? this.root : `${this.root}/${name}` }
+
+  under (path: string): string {
+    const base = this.fs.normalize(this.root)
+    if (path === base) return ''
+    if (!path.startsWith(`${base}/`)) throw new Error(`'${path}' is not below '${base}'`)
+    return path.slice(base.length + 1)
+  }
+
+  async seed (files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+    const entries = new Map(Object.entries(files).map(([name, data]) => [this.at(name), typeof data === 'string' ? bytesOf(data) : data]))
+    if (this.options.populate !== undefined) { await this.options.populate(this.#space, entries); return }
+    if (this.fs.capabilities.emptyDirectories) {
+      const directories = new Set([...entries.keys()].map(path => path.slice(0, path.lastIndexOf('/'))))
+      for (const directory of directories) await this.fs.makedirs(directory, { existOk: true })
+    }
+    await this.fs.pipe(entries)
+  }
+
+  async text (name: string): Promise<string | undefined> {
+    try {
+      return textOf(await this.fs.catFile(this.at(name)))
+    } catch (error) {
+      if (isFsError(error, 'ENOENT', 'ENOTDIR')) return undefined
+      throw error
+    }
+  }
+
+  async files (directory = ''): Promise<string[]> {
+    const skip = directory === '' ? 0 : directory.length + 1
+    return (await this.fs.find(this.at(directory))).map(path => this.under(path).slice(skip)).sort()
+  }
+
+  async another (options: CommonOptions): Promise<{ readonly fs: FileSystem, at (name: string): string }> {
+    const space = await this.options.create(options)
+    this.#ends.push(async () => {
+      await space.cleanup?.()
+      await space.fs.close()
+    })
+    return { fs: space.fs, at: name => `${space.root}/${name}` }
+  }
+
+  async folder (): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'forkfs-conformance-'))
+    this.#ends.push(() => rm(folder, { recursive: true, force: true }))
+    return folder
+  }
+
+  async end (): Promise<void> {
+    for (const end of this.#ends.splice(0)) await end()
+    await this.#space.cleanup?.()
+    await this.fs.close()
+    if (this.fs !== this.#space.fs) await this.#space.fs.close()
+  }
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const millisecondsMost = 30_000
+
+interface Ended { readonly code: number | null, readonly lines: readonly string[], readonly errors: string }
+
+function start (name: string, args: readonly string[] = []): { readonly child: ChildProcess, readonly ended: Promise<Ended> } {
+  const program = fileURLToPath(new URL(`../../examples/${name}.js`, import.meta.url))
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: millisecondsMost, killSignal: 'SIGKILL' })
+  let [output, errors] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { errors += text })
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, lines: output.split('\n').filter(line => line !== ''), errors }))
+  return { child, ended }
+}
+
+/** The lines that it prints when all goes well. */
+async function linesOf (name: string, args?: readonly string[]): Promise<readonly string[]> {
+  const { code, lines, errors } = await start(name, args).ended
+  assert.equal(errors, '')
+  assert.equal(code, 0)
+  return lines
+}
+
+describe('an example', function () {
+  this.timeout(2 * millisecondsMost)
+
+  it('reads and writes in memory and on S3 alike', async () => {
+    const lines = await linesOf('read-and-write')
+    const of = (protocol: string): string[] => lines.filter(line => line.startsWith(`${protocol} `)).map(line => line.slice(protocol.length + 1))
+    for (const [protocol, folder] of [['memory', 'examples'], ['s3', 'data/examples']] as const) {
+      assert.deepEqual(of(protocol), [
+        'read hello, world', 'end world', 'not written: changed my mind', 'line {"id":0}', 'line {"id":1}', 'line {"id":2}',
+        `tree ${folder}/greeting.txt ${folder}/logs/today.jsonl`, 'texts 2', 'left false'
+      ])
+    }
+  })
+
+  it('hands a filesystem to the tasks of a pool', async () => {
+    assert.deepEqual(await linesOf('worker-pool'), [
+      ...[1, 2, 3, 4].map(n => `books/${n}.txt ${n * 1000} words`), 'threads 2 and none of them this one: true'
+    ])
+  })
+
+  it('resets at the start of a worker and later, and reads on', async () => {
+    assert.deepEqual(await linesOf('reset-at-worker-init'), [
+      'at the start dropped 0 instances, 0 clients', 'read hello', 'later dropped 1 instances, 1 clients',
+      'read again hello in epoch 3', 'the open file: FORKFS_RESET'
+    ])
+  })
+
+  it('adds a filesystem that travels to a worker', async () => {
+    assert.deepEqual(await linesOf('custom-filesystem'), ['files debug service/name service/port', 'in the worker shop [ \'service/port\' ]'])
+  })
+
+  it('serves objects from cluster children by the rules of HTTP, and goes on when they are replaced', async () => {
+    const { child, ended } = start('cluster-server')
+    try {
+      const announced = createInterface(child.stdout!)[Symbol.asyncIterator]()
+      const next = async (): Promise<string> => /http:\S+/.exec(String((await announced.next()).value))![0]
+      const [origin] = [await next(), await next()]
+      const url = `${origin}/hello.txt`
+      const whole = await fetch(url)
+      const etag = whole.headers.get('etag')!
+      assert.equal(await whole.text(), 'hello from the store')
+      const cases = [
+        [{ range: 'bytes=0-4' }, 206, 'hello', 'bytes 0-4/20'],
+        [{ range: 'bytes=-5' }, 206, 'store', 'bytes 15-19/20'],
+        [{ range: 'bytes=15-' }, 206, 'store', 'bytes 15-19/20'],
+        [{ range: 'bytes=20-' }, 416, '', 'bytes */20'],
+        [{ range: 'bytes=5-0' }, 200, 'hello from the store', null],
+        [{ range: 'bytes=0-4', 'if-range': etag }, 206, 'hello', 'bytes 0-4/20'],
+        [{ range: 'bytes=0-4', 'if-range': '"another"' }, 200, 'hello from the store', null],
+        [{ 'if-none-match': `"another", ${etag}` }, 304, '', null]
+      ] as const
+      for (const [headers, status, text, contentRange] of cases) {
+        const reply = await fetch(url, { headers })
+        assert.deepEqual([reply.status, await reply.text(), reply.headers.get('content-range')], [status, text, contentRange])
+      }
+      const head = await fetch(url, { method: 'HEAD' })
+      assert.deepEqual([head.status, head.headers.get('content-length'), head.headers.get('etag')], [200, '20', etag])
+      assert.equal((await fetch(`${origin}/absent`)).status, 404)
+      child.kill('SIGHUP')
+      for (const again of [await next(), await next()]) assert.equal(await (await fetch(`${again}/hello.txt`)).text(), 'hello from the store')
+    } finally {
+      child.kill('SIGTERM')
+    }
+    assert.equal((await ended).code, 0)
+  })
+
+  it('loads samples, stops and resumes without loss', async () => {
+    assert.deepEqual(await linesOf('data-loader'), ['taken before the stop 40', 'after it 60 and different in all 100'])
+  })
+})
