@@ -42,7 +42,8 @@ class JsonFileSystem extends FileSystem {
 
 const isTree = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 const textOf = (value: unknown): string => typeof value === 'string' ? value : JSON.stringify(value)
-const infoOf = (name: string, value: unknown): FileInfo => isTree(value) ? { name, type: 'directory', size: 0 } : { name, type: 'file', size: Buffer.byteLength(textOf(value)) }
+const infoOf = (name: string, value: unknown): FileInfo =>
+  isTree(value) ? { name, type: 'directory', size: 0 } : { name, type: 'file', size: Buffer.byteLength(textOf(value)) }
 
 registerImplementation('json', JsonFileSystem) // here, and so in every thread that imports this module
 

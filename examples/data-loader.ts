@@ -22,7 +22,7 @@ const fs = filesystem('s3', { endpoint, region, credentials: { accessKeyId, secr
 // Four shards of 25 samples; the files of one sample share their name up to the first dot.
 const paths = [0, 1, 2, 3].map(n => `data/train-${n}.tar`)
 for (const [shard, path] of paths.entries()) {
-  const files = Array.from({ length: 25 }, (_, n) => [entry(`${shard}-${n}.txt`, `sample ${n}`), entry(`${shard}-${n}.json`, JSON.stringify({ label: n % 10 }))])
+  const files = Array.from({ length: 25 }, (_, n) => [entry(`${shard}-${n}.txt`, `sample ${n}`), entry(`${shard}-${n}.json`, `{"label":${n}}`)])
   await fs.pipeFile(path, Buffer.concat([...files.flat(), Buffer.alloc(1024)]))
 }
 

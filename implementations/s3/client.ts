@@ -96,7 +96,9 @@ export class S3Client {
         return this.#build(request, sent)
       },
       judge: reply => {
-        if ((reply.status < 200 || reply.status > 299) && request.pardon?.(reply) !== true) return this.#failure(request, sent, failureOf(reply.status, reply.headers, reply.body, this.#timed(context)))
+        const { status, headers, body } = reply
+        const refused = (status < 200 || status > 299) && request.pardon?.(reply) !== true
+        if (refused) return this.#failure(request, sent, failureOf(status, headers, body, this.#timed(context)))
         try {
           result = { value: read(reply) }
           return undefined
@@ -118,7 +120,8 @@ export class S3Client {
     const credentials = await this.#credentials(state)
     const address = this.#address(state, settled, request.bucket, request.key)
     if (credentials === undefined) throw new FsError('FORKFS_CREDENTIALS', 'anonymous access has nothing to sign a URL with', { protocol: 's3' })
-    const query = this.#signer(state, credentials, this.#regionOf(state, settled, request.bucket)).presign(request.method, address.host, address.path, request.query, { expiresIn: request.expiresSeconds })
+    const signer = this.#signer(state, credentials, this.#regionOf(state, settled, request.bucket))
+    const query = signer.presign(request.method, address.host, address.path, request.query, { expiresIn: request.expiresSeconds })
     return `${address.origin}${address.path}?${query}`
   }
 
@@ -130,7 +133,7 @@ export class S3Client {
     const { source } = this.#current()
     const known = await source.get()
     if (known?.accessKeyId === refused) await source.refresh(known)
-    return await source.get()
+    return source.get()
   }
 
   async region (bucket: string): Promise<string> {
@@ -281,8 +284,7 @@ export class S3Client {
   /** Many requests may be refused for one reason: the first puts it right, the others find that what they used is not used any more. */
   async #repair (bucket: string, sent: Required<Sent>, { action, region, serverTime }: S3Failure, state: State): Promise<boolean> {
     if (action === 'clock') return state.clock.offsetMs !== sent.offsetMs || (serverTime !== undefined && state.clock.adjust(serverTime))
-    if (action === 'refresh-credentials') return await state.source.refresh(sent.credentials).catch(() => false)
-    if (state.regions.has(bucket) && state.regions.get(bucket) !== sent.region) return true
+    if (action === 'refresh-credentials') return state.source.refresh(sent.credentials).catch(() => false)
     if (region === undefined || region === sent.region) return false
     state.regions.set(bucket, region)
     return true
@@ -292,7 +294,8 @@ export class S3Client {
 /** What may have been done already is not sent again by itself; what was refused may be. */
 function again (error: FsError, idempotent: boolean): FsError {
   if (idempotent || error.retry !== 'may' || error.code === 'FORKFS_RATE_LIMITED' || error.status === 503) return error
-  return new FsError(error.code, error.condition, { operation: error.operation, path: error.path, protocol: error.protocol, status: error.status, requestId: error.requestId, cause: error.cause })
+  const { code, condition, operation, path, protocol, status, requestId, cause } = error
+  return new FsError(code, condition, { operation, path, protocol, status, requestId, cause })
 }
 
 /** The parent's keys; where it has none to give, our own chain. Told which keys the store refused, a parent looks for others. */

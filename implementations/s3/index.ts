@@ -69,7 +69,7 @@ export class S3FileSystem extends FileSystem {
 
   /** Resolved options travel, so that the receiver's environment changes nothing; keys stay at home and are named. */
   protected override _describe (credentials: boolean): Travel {
-    const { credentials: given, shareCredentials, dispatcher, credentialsModule, ca, transport, ...rest } = this._options as unknown as S3Options & Record<string, unknown>
+    const { credentials: given, shareCredentials, dispatcher, credentialsModule: _module, ca, transport, ...rest } = this._options as unknown as S3Options & Record<string, unknown>
     if (dispatcher !== undefined) throw new FsError('FORKFS_UNCLONEABLE', 'its `dispatcher` belongs to this thread and can not travel; build the filesystem there', { protocol: 's3' })
     const { endpoint, region, forcePathStyle, profile, credentials: plan, settings } = this.#settings
     const options: Record<string, unknown> = { ...rest, endpoint, forcePathStyle, profile, ca, transport }
@@ -159,17 +159,17 @@ export class S3FileSystem extends FileSystem {
     return info
   }
 
-  protected override async * _list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  protected override async *_list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
-    if (at.bucket === '') { yield * this.#listBuckets(recursive, prefix, signal!); return }
+    if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
     const query = recursive ? {} : { delimiter: '/' }
     let token: string | undefined
     do {
       const page = await this.#page(at.bucket, base + prefix, { ...query, 'continuation-token': token }, signal!)
       yield entriesOf(page, at.bucket, base, temporary)
+      if (page.truncated && (page.nextToken === undefined || page.nextToken === token)) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no new token', { path })
       token = page.nextToken
-      if (page.truncated && token === undefined) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no token', { path })
     } while (token !== undefined)
   }
 
@@ -178,14 +178,14 @@ export class S3FileSystem extends FileSystem {
     return this.#client.call({ operation: 'ListObjectsV2', method: 'GET', bucket, query: full }, signal, reply => parseList(reply.body))
   }
 
-  async * #listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  async *#listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
     let token: string | undefined
     do {
       const query = canonicalQuery({ 'continuation-token': token })
       const { buckets, nextToken } = await this.#client.call({ operation: 'ListBuckets', method: 'GET', bucket: '', query }, signal, reply => parseBuckets(reply.body))
       const entries = buckets.map(({ name, created }): FileInfo => ({ ...directoryInfo(name), created }))
       if (!recursive) yield entries.filter(({ name }) => name.startsWith(prefix))
-      else for (const { name } of entries) yield * this._list(name, { recursive, signal })
+      else for (const { name } of entries) yield* this._list(name, { recursive, signal })
       token = nextToken
     } while (token !== undefined)
   }
@@ -198,14 +198,17 @@ export class S3FileSystem extends FileSystem {
   }
 
   protected override async _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
-    return await readRange(this.#reading(path, options), start, end)
+    return readRange(this.#reading(path, options), start, end)
   }
 
   protected override _readAll (path: string, options: RangeOptions): Promise<RangeRead> {
     return readWhole({
       _concurrency: this._concurrency,
       _partBytes: DEFAULT_PART,
-      _readRange: (name, start, end, inner) => start === 0 && inner.into === undefined ? readBeginning(this.#reading(name, inner), DEFAULT_PART) : this._readRange(name, start, end, inner)
+      _readRange: async (name, start, end, inner) => {
+        const context = this.#reading(name, inner)
+        return start === 0 && inner.into === undefined ? readBeginning(context, DEFAULT_PART) : readRange(context, start, end)
+      }
     }, path, options as RangeOptions & { readonly signal: AbortSignal })
   }
 
@@ -228,7 +231,7 @@ export class S3FileSystem extends FileSystem {
   protected override async _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
     const context = this.#upload(path, options)
     const single = data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0)
-    return await this.#writing(path, () => single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? DEFAULT_PART))
+    return this.#writing(path, () => single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? DEFAULT_PART))
   }
 
   protected override async _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
@@ -245,7 +248,7 @@ export class S3FileSystem extends FileSystem {
 
   async #there (path: string, { signal }: Verb): Promise<boolean> {
     const { bucket, key } = this.#object(path)
-    return await this.#client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+    return this.#client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
   }
 
   protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
@@ -305,7 +308,7 @@ export class S3FileSystem extends FileSystem {
 
   protected override async _sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
     const at = this.#object(path)
-    return await this.#client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
+    return this.#client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
   }
 
   protected override _close (): Promise<void> { return this.#client.close() }

@@ -25,7 +25,7 @@ export interface ReadContext {
 /** Bytes of [start, end). A range that lies behind the end is empty, not an error. */
 export async function readRange (context: ReadContext, start: number, end: number | undefined): Promise<RangeRead> {
   const range = rangeHeader(start, end)
-  return await get(context, range === undefined ? [] : ['range', range], head => {
+  return get(context, range === undefined ? [] : ['range', range], head => {
     const { length } = checkRange(head, start, end)
     const { into } = context
     if (into === undefined || length < 0) return { maxBytes: Number.MAX_SAFE_INTEGER }
@@ -46,7 +46,7 @@ export async function readRange (context: ReadContext, start: number, end: numbe
  * connection, which is closed behind the first part.
  */
 export async function readBeginning (context: ReadContext, partBytes: number): Promise<RangeRead> {
-  return await get(context, [], head => {
+  return get(context, [], head => {
     const { length } = checkRange(head, 0, undefined)
     // Without a length only chunks tell where a body ends: one that ends with its connection may have been cut.
     if (length < 0 && head.headers['transfer-encoding'] === undefined) throw new FsError('FORKFS_PROTOCOL', 'the reply tells no length', { retry: 'may' })
@@ -64,7 +64,7 @@ async function get (context: ReadContext, headers: string[], place: (head: Reply
   const { client, bucket, key, query, checksums, ifMatch, signal } = context
   if (ifMatch !== undefined) headers.push('if-match', ifMatch)
   if (checksums) headers.push('x-amz-checksum-mode', 'ENABLED')
-  return await client.call({
+  return client.call({
     operation: 'GetObject', method: 'GET', bucket, key, query, headers, pardon,
     destination: head => {
       if (head.status !== 200 && head.status !== 206) return { maxBytes: MiB }

@@ -19,7 +19,7 @@ export function offerCredentials (key: string, client: S3Client): void {
     serve('s3:credentials', async (payload): Promise<Credentials | undefined> => {
       const { key, refused } = payload as Question
       const client = described.get(key)?.deref()
-      return refused === undefined ? await client?.credentials() : await client?.otherCredentials(refused)
+      return refused === undefined ? client?.credentials() : client?.otherCredentials(refused)
     })
   }
   described.delete(key)

@@ -30,9 +30,11 @@ export async function beginUpload (target: UploadTarget, headers: readonly strin
 }
 
 /** CompleteMultipartUpload. A 200 can carry an error. */
-export async function finishUpload (target: UploadTarget, id: string, parts: readonly UploadedPart[], signal: AbortSignal, request: Partial<S3Request> = {}): Promise<CompleteReply> {
+export async function finishUpload (
+  target: UploadTarget, id: string, parts: readonly UploadedPart[], signal: AbortSignal, request: Partial<S3Request> = {}
+): Promise<CompleteReply> {
   const { client, bucket, key } = target
-  return await client.call({
+  return client.call({
     operation: 'CompleteMultipartUpload', method: 'POST', bucket, key, query: canonicalQuery({ uploadId: id }), body: Buffer.from(completeBody(parts)),
     ...request, headers: ['content-type', 'application/xml', ...request.headers ?? []]
   }, signal, reply => parseComplete(reply.body))

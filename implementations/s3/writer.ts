@@ -79,7 +79,7 @@ export async function putObject (context: UploadContext, data: Uint8Array): Prom
     return await client.call(request, signal, reply => infoOf(context, data.length, reply.headers['etag']))
   } catch (error) {
     if (mark === '' || attempts < 2 || !isFsError(error, 'EEXIST', 'FORKFS_CHANGED')) throw error
-    return await settleConflict(context, error, mark, data.length)
+    return settleConflict(context, error, mark, data.length)
   }
 }
 
@@ -280,7 +280,7 @@ export class UploadWriter implements StagedWriter {
     this.#check()
     if (this.#upload === undefined) {
       this.#ended = true
-      return await putObject(this.#context, this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0))
+      return putObject(this.#context, this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0))
     }
     if (this.#filled > 0) await this.#flush()
     await Promise.all(this.#sending)

@@ -232,7 +232,9 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   protected async _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
     const writer = await this._openWriter(path, options)
     try {
+      options.signal?.throwIfAborted()
       await writer.write(data)
+      options.signal?.throwIfAborted() // the last moment at which nothing is published yet
       return await writer.commit()
     } catch (error) {
       await writer.abort(error)

@@ -28,6 +28,7 @@ export function iterate<T> (steps: Steps<T>): AsyncIterableIterator<T> {
         return done
       } catch (error) {
         finish()
+        inner?.return?.().catch(() => {}) // it may wait at a yield, with something to tidy up
         throw error
       }
     },

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import type { AsyncLocalStorage } from 'node:async_hooks'
 import { FsError } from '../errors/index.js'
 import type { FileInfo, StagedWriter } from './types.js'
 
@@ -42,15 +42,17 @@ export class Transaction {
   }
 }
 
-const current = new AsyncLocalStorage<ReadonlyMap<object, Transaction>>()
+/** Made with the first transaction: without one no call pays for it. */
+let current: AsyncLocalStorage<ReadonlyMap<object, Transaction>> | undefined
 
 /** The transaction that the calling context began on this filesystem. */
 export function transactionOf (filesystem: object): Transaction | undefined {
-  return current.getStore()?.get(filesystem)
+  return current?.getStore()?.get(filesystem)
 }
 
 /** Run fn with its writes to `filesystem` held back; publish them when it returns, drop them when it throws. */
 export async function inTransaction<T> (filesystem: object, fn: () => Promise<T>): Promise<T> {
+  current ??= new (process.getBuiltinModule('node:async_hooks').AsyncLocalStorage)()
   const transaction = new Transaction()
   const outer = current.getStore() ?? new Map<object, Transaction>()
   let result: T

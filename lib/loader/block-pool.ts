@@ -1,23 +1,23 @@
-/** Blocks of one size that came back, to be filled again: fresh ones cost the system a page fault for every 4 KiB. */
+/** Blocks of one size that came back, to be filled again: fresh memory costs the system a page fault for every 4 KiB. */
 export class BlockPool {
+  readonly #blockBytes: number
   readonly #free: ArrayBuffer[] = []
-  #bytes = 0
+
+  constructor (blockBytes: number) {
+    this.#blockBytes = blockBytes
+  }
 
   /** A block of at least so many bytes. */
   take (bytes: number): ArrayBuffer {
-    if (bytes > this.#bytes) { // the size of this run, or a sample with a very long name
-      const usual = this.#bytes === 0 || this.#free.length === 0
-      if (usual) this.#bytes = Math.max(this.#bytes, bytes)
-      return new ArrayBuffer(bytes)
-    }
-    return this.#free.pop() ?? new ArrayBuffer(this.#bytes)
+    if (bytes > this.#blockBytes) return new ArrayBuffer(bytes) // for a sample with a very long name
+    return this.#free.pop() ?? new ArrayBuffer(this.#blockBytes)
   }
 
   put (blocks: readonly ArrayBuffer[]): void {
-    for (const block of blocks) if (block.byteLength === this.#bytes) this.#free.push(block)
+    for (const block of blocks) if (block.byteLength === this.#blockBytes) this.#free.push(block)
   }
 
-  /** The block itself, or a short copy of one that is half empty: what is parked counts, and memory, in whole blocks. */
+  /** The packed block itself, or a short copy of one that is half empty: what is parked costs memory, and credit, as a whole. */
   trim (block: ArrayBuffer): ArrayBuffer {
     const used = new Uint32Array(block, 0, 2)[1]!
     if (used > block.byteLength / 2) return block

@@ -2,13 +2,12 @@
 import { encodeError } from '../errors/codec.js'
 import { FsError, isFsError } from '../errors/index.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
-import { connectParent, currentOwner } from '../owner/index.js'
+import { currentOwner } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { revive } from '../registry/revive.js'
-import { askParent, callDataChannel } from '../workers/context.js'
+import { callDataChannel } from '../workers/context.js'
 import type { DataChannel } from '../workers/data-channel.js'
 import { BlockPool } from './block-pool.js'
-import { brokerService } from './broker-service.js'
 import type { FromWorker, ReadMessage, SetupMessage, ToWorker } from './messages.js'
 import { newCounters, openReader } from './readers/index.js'
 import type { ReaderCounters } from './readers/index.js'
@@ -21,9 +20,8 @@ const MiB = 1024 * KiB
 /** Values of a custom reader travel together up to here. */
 const valueBytes = 256 * KiB
 
-/** Called once in each thread and process of a loader, which divides its limits among so many. It goes on until its channel is closed. */
-export async function serveLoader (workers: number): Promise<OwnerTag> {
-  connectParent((kind, payload) => askParent(brokerService, { kind, payload }), workers)
+/** Called once in each thread and process of a loader. It goes on until its channel is closed. */
+export async function serveLoader (): Promise<OwnerTag> {
   const data = await callDataChannel()
   void new ShardServer(data, fs => revive(fs, { allowModules: true }) as FileSystem)
   return currentOwner()
@@ -40,11 +38,11 @@ class ShardServer {
   readonly #data: DataChannel
   readonly #revive: (fs: unknown, number: number) => FileSystem
   readonly #filesystems: FileSystem[] = []
-  readonly #pool = new BlockPool()
   #setup!: SetupMessage
   /** Bytes posted that did not come back. */
   #owed = 0
-  #blockBytes = MiB
+  #blockBytes = 0
+  #pool!: BlockPool
   #room: (() => void) | undefined
   #run: Run | undefined
 
@@ -74,6 +72,7 @@ class ShardServer {
     this.#setup = setup
     this.#owed = setup.owed
     this.#blockBytes = Math.min(MiB, Math.max(4 * KiB, Math.floor(setup.prefetchBytes / 16) * 4))
+    this.#pool = new BlockPool(this.#blockBytes)
   }
 
   /** What can not be revived is told by the first shard that needs it. */

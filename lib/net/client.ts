@@ -90,7 +90,6 @@ export class NetClient {
     return { requests: this.#requests, retries: this.#retries, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, sockets: this.#transport.current?.sockets ?? 0 }
   }
 
-
   close (): Promise<void> { return this.#transport.close() }
   drop (): boolean { return this.#transport.drop() }
 

@@ -8,6 +8,7 @@ export class Limiter {
 
   /** Run when a slot is free. Work whose signal aborts while it waits is rejected at once and never starts. */
   run<T> (signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error)
     const limit = this.#limit
     if (limit === undefined) return this.#first(signal, work)
     if (limit.activeCount < limit.concurrency && limit.pendingCount === 0) return limit(work)
@@ -25,7 +26,6 @@ export class Limiter {
   async #first<T> (signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const { default: pLimit } = await import('p-limit')
     this.#limit ??= pLimit(this.concurrency)
-    if (signal.aborted) throw signal.reason
-    return await this.run(signal, work)
+    return this.run(signal, work)
   }
 }

@@ -1,5 +1,5 @@
 import { tracingChannel, channel } from 'node:diagnostics_channel'
-import type { TracingChannel } from 'node:diagnostics_channel'
+import type { Channel, TracingChannel } from 'node:diagnostics_channel'
 
 /** What subscribers of `tracing:forkfs:request:*` get; never headers, never a query. */
 export interface RequestTrace { readonly protocol: string, readonly operation: string, readonly path: string, status?: number, bytes?: number }
@@ -25,8 +25,9 @@ export function trace<T extends { readonly status: number, readonly body?: unkno
   }, context)
 }
 
-const retries = channel('forkfs:retry')
+let retries: Channel | undefined
 
 export function publishRetry (protocol: string, call: Traced, attempt: number, waitMs: number, error: unknown): void {
+  retries ??= channel('forkfs:retry')
   if (retries.hasSubscribers) retries.publish({ protocol, operation: call.operation, path: call.path, attempt, waitMs, error })
 }

@@ -22,6 +22,16 @@ function proxyFromEnvironment (env: NodeJS.ProcessEnv): boolean {
   return ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(name => env[name] !== undefined && env[name] !== '')
 }
 
+/** A main function of a startup snapshot has no import(); its working directory says where packages are. */
+async function loadUndici (): Promise<Undici> {
+  try {
+    return await import('undici')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING') throw error
+    return process.getBuiltinModule('node:module').createRequire(`${process.cwd()}/snapshot.js`)('undici') as Undici
+  }
+}
+
 /** The default transport: undici's dispatch interface, one agent, sockets tracked so that a reset can destroy them at once. */
 export class UndiciTransport implements Transport {
   readonly #dispatcher: Dispatcher
@@ -35,7 +45,7 @@ export class UndiciTransport implements Transport {
   }
 
   static async open (options: UndiciOptions): Promise<UndiciTransport> {
-    return new UndiciTransport(options.dispatcher === undefined ? await import('undici') : undefined, options)
+    return new UndiciTransport(options.dispatcher === undefined ? await loadUndici() : undefined, options)
   }
 
   #createAgent (undici: Undici, { connections, ca }: UndiciOptions): Dispatcher {

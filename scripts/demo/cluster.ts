@@ -20,7 +20,8 @@ export interface ClusterOptions {
 
 export async function readInCluster ({ fs, paths, children, env, signal }: ClusterOptions, check: EpochCheck, progress: ProgressLine): Promise<Reading> {
   const register = new URL('../../lib/registry/register.js', import.meta.url).href
-  cluster.setupPrimary({ exec: fileURLToPath(new URL('./cluster-child.js', import.meta.url)), args: [], execArgv: ['--import', register], serialization: 'advanced' })
+  const exec = fileURLToPath(new URL('./cluster-child.js', import.meta.url))
+  cluster.setupPrimary({ exec, args: [], execArgv: ['--import', register], serialization: 'advanced' })
   const workers = Array.from({ length: children }, () => cluster.fork(env))
   const kill = (): void => { for (const worker of workers) worker.process.kill('SIGKILL') }
   signal.addEventListener('abort', kill, { once: true })

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { filesystem } from '../../lib/index.js'
 import type { FileSystem, OwnerTag } from '../../lib/index.js'
+import type { LoaderStats } from '../../lib/loader/index.js'
 import { spawnS3Server } from '../../test/servers/index.js'
 import type { S3Server } from '../../test/servers/index.js'
 import { readInCluster } from './cluster.js'
@@ -52,8 +53,10 @@ function ownerText ({ pid, threadId, realm, epoch }: OwnerTag): string {
 }
 
 function sayTable ({ rows, seconds }: Reading): void {
-  const cells = rows.map((row, at) => [at + 1, ownerText(row.owner), row.shards, row.samples, (row.bytes / 1e6 / row.seconds).toFixed(1), row.resets])
-  say(formatTable(['worker', 'owner (pid/thread/realm/epoch)', 'shards', 'samples', 'MB/s', 'resets'], cells.map(([n, owner, shards, samples, rate, resets]) => [n!, owner!, shards!, samples!, Number(rate), resets!])))
+  say(formatTable(['worker', 'owner (pid/thread/realm/epoch)', 'shards', 'samples', 'MB/s', 'resets'], rows.map((row, at) => {
+    const rate = (row.bytes / 1e6 / row.seconds).toFixed(1)
+    return [at + 1, ownerText(row.owner), row.shards, row.samples, Number(rate), row.resets]
+  })))
   say(`  ${megabytes(rows.reduce((sum, row) => sum + row.bytes, 0) / seconds)} MB/s in all`)
 }
 
@@ -101,13 +104,15 @@ async function withDeath ({ options, server, fs, signal, ledger }: Stage, paths:
   let killed: string | undefined
   // Workers that may read little ahead are surely in the middle of a shard.
   const prefetchBytes = Math.ceil(shardSize(options.bytes) / 4)
-  const reading = await readEpoch({ shards: { fs, paths }, kind: 'process', workers: options.workers, rank: 'all', prefetchBytes, signal }, check, progress, stats => {
+  const killOne = (stats: () => LoaderStats): void => {
     if (killed !== undefined || check.seen < check.expected / 3) return
     const victim = stats().perWorker.findLast(({ owner }) => owner.pid !== process.pid)
     if (victim === undefined) return
     killed = `process ${victim.owner.pid} killed (SIGKILL) after ${check.seen} samples of ${check.expected}`
     process.kill(victim.owner.pid, 'SIGKILL')
-  })
+  }
+  const loading = { shards: { fs, paths }, kind: 'process', workers: options.workers, rank: 'all', prefetchBytes, signal } as const
+  const reading = await readEpoch(loading, check, progress, killOne)
   progress.end()
   say(`  ${killed ?? 'no worker was there to be killed'}`)
   sayTable(reading)

@@ -77,7 +77,9 @@ export function planShards (samples: readonly Sample[], totalBytes: number, pref
 }
 
 /** Write them all, a few at a time, and enter every file's hash in the ledger. */
-export async function writeShards (fs: FileSystem, plans: readonly ShardPlan[], ledger: Ledger, written: (bytes: number) => void, signal: AbortSignal): Promise<void> {
+export async function writeShards (
+  fs: FileSystem, plans: readonly ShardPlan[], ledger: Ledger, written: (bytes: number) => void, signal: AbortSignal
+): Promise<void> {
   const queue = plans.values()
   const writer = async (): Promise<void> => {
     for (const plan of queue) await writeShard(fs, plan, ledger, written, signal)

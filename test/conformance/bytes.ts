@@ -11,6 +11,11 @@ export function pattern (length: number, seed = 1): Uint8Array {
   return bytes
 }
 
+let many: Uint8Array | undefined
+
+/** 9 MiB: more than one part of an upload or a download. Made once, not to be changed. */
+export function nineMiB (): Uint8Array { return many ??= pattern(9 * 1024 * 1024, 9) }
+
 /** Equal bytes, told without printing megabytes. */
 export function assertBytes (actual: unknown, expected: Uint8Array, what = 'bytes'): void {
   assert.ok(actual instanceof Uint8Array, `${what}: expected a Uint8Array, got ${String(actual)}`)

@@ -6,7 +6,7 @@ import type { CommonOptions, FileSystem } from '../../lib/index.js'
 import { bytesOf, textOf } from './bytes.js'
 import type { ConformanceOptions, Context, Space } from './types.js'
 
-/** The place of one case and everything that goes when it is over. */
+/** The place of one case and everything that goes when it is over. Cases take its functions apart, so they are bound. */
 export class CaseContext implements Context {
   readonly fs: FileSystem
   readonly root: string
@@ -21,16 +21,16 @@ export class CaseContext implements Context {
     this.root = root
   }
 
-  at (name: string): string { return name === '' ? this.root : `${this.root}/${name}` }
+  readonly at = (name: string): string => name === '' ? this.root : `${this.root}/${name}`
 
-  under (path: string): string {
+  readonly under = (path: string): string => {
     const base = this.fs.normalize(this.root)
     if (path === base) return ''
     if (!path.startsWith(`${base}/`)) throw new Error(`'${path}' is not below '${base}'`)
     return path.slice(base.length + 1)
   }
 
-  async seed (files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+  readonly seed = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<void> => {
     const entries = new Map(Object.entries(files).map(([name, data]) => [this.at(name), typeof data === 'string' ? bytesOf(data) : data]))
     if (this.options.populate !== undefined) { await this.options.populate(this.#space, entries); return }
     if (this.fs.capabilities.emptyDirectories) {
@@ -40,7 +40,7 @@ export class CaseContext implements Context {
     await this.fs.pipe(entries)
   }
 
-  async text (name: string): Promise<string | undefined> {
+  readonly text = async (name: string): Promise<string | undefined> => {
     try {
       return textOf(await this.fs.catFile(this.at(name)))
     } catch (error) {
@@ -49,12 +49,12 @@ export class CaseContext implements Context {
     }
   }
 
-  async files (directory = ''): Promise<string[]> {
+  readonly files = async (directory = ''): Promise<string[]> => {
     const skip = directory === '' ? 0 : directory.length + 1
     return (await this.fs.find(this.at(directory))).map(path => this.under(path).slice(skip)).sort()
   }
 
-  async another (options: CommonOptions): Promise<{ readonly fs: FileSystem, at (name: string): string }> {
+  readonly another = async (options: CommonOptions): Promise<{ readonly fs: FileSystem, at (name: string): string }> => {
     const space = await this.options.create(options)
     this.#ends.push(async () => {
       await space.cleanup?.()
@@ -63,7 +63,7 @@ export class CaseContext implements Context {
     return { fs: space.fs, at: name => `${space.root}/${name}` }
   }
 
-  async folder (): Promise<string> {
+  readonly folder = async (): Promise<string> => {
     const folder = await mkdtemp(join(tmpdir(), 'forkfs-conformance-'))
     this.#ends.push(() => rm(folder, { recursive: true, force: true }))
     return folder

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { raw } from '../unit/servers/support.js'
 
 const millisecondsMost = 30_000
 
@@ -64,29 +65,34 @@ describe('an example', function () {
       const announced = createInterface(child.stdout!)[Symbol.asyncIterator]()
       const next = async (): Promise<string> => /http:\S+/.exec(String((await announced.next()).value))![0]
       const [origin] = [await next(), await next()]
-      const url = `${origin}/hello.txt`
-      const whole = await fetch(url)
-      const etag = whole.headers.get('etag')!
-      assert.equal(await whole.text(), 'hello from the store')
+      const whole = await raw(origin, '/hello.txt')
+      const etag = whole.headers.etag!
+      assert.equal(whole.body.toString(), 'hello from the store')
       const cases = [
         [{ range: 'bytes=0-4' }, 206, 'hello', 'bytes 0-4/20'],
         [{ range: 'bytes=-5' }, 206, 'store', 'bytes 15-19/20'],
         [{ range: 'bytes=15-' }, 206, 'store', 'bytes 15-19/20'],
+        [{ range: 'bytes=15-99' }, 206, 'store', 'bytes 15-19/20'],
         [{ range: 'bytes=20-' }, 416, '', 'bytes */20'],
-        [{ range: 'bytes=5-0' }, 200, 'hello from the store', null],
+        [{ range: 'bytes=-0' }, 416, '', 'bytes */20'],
+        [{ range: 'bytes=5-0' }, 200, 'hello from the store', undefined],
+        [{ range: 'bytes=-' }, 200, 'hello from the store', undefined],
         [{ range: 'bytes=0-4', 'if-range': etag }, 206, 'hello', 'bytes 0-4/20'],
-        [{ range: 'bytes=0-4', 'if-range': '"another"' }, 200, 'hello from the store', null],
-        [{ 'if-none-match': `"another", ${etag}` }, 304, '', null]
+        [{ range: 'bytes=0-4', 'if-range': '"another"' }, 200, 'hello from the store', undefined],
+        [{ 'if-none-match': `"another", ${etag}` }, 304, '', undefined]
       ] as const
       for (const [headers, status, text, contentRange] of cases) {
-        const reply = await fetch(url, { headers })
-        assert.deepEqual([reply.status, await reply.text(), reply.headers.get('content-range')], [status, text, contentRange])
+        const reply = await raw(origin, '/hello.txt', { headers })
+        assert.deepEqual([reply.status, reply.body.toString(), reply.headers['content-range']], [status, text, contentRange], JSON.stringify(headers))
       }
-      const head = await fetch(url, { method: 'HEAD' })
-      assert.deepEqual([head.status, head.headers.get('content-length'), head.headers.get('etag')], [200, '20', etag])
-      assert.equal((await fetch(`${origin}/absent`)).status, 404)
+      const head = await raw(origin, '/hello.txt', { method: 'HEAD' })
+      assert.deepEqual([head.status, head.headers['content-length'], head.headers.etag], [200, '20', etag])
+      for (const [method, target, status] of [['GET', '/absent', 404], ['GET', '/%', 400], ['POST', '/hello.txt', 405]] as const) {
+        assert.equal((await raw(origin, target, { method })).status, status)
+      }
       child.kill('SIGHUP')
-      for (const again of [await next(), await next()]) assert.equal(await (await fetch(`${again}/hello.txt`)).text(), 'hello from the store')
+      const replaced = [await next(), await next()]
+      for (const again of replaced) assert.equal((await raw(again, '/hello.txt')).body.toString(), 'hello from the store')
     } finally {
       child.kill('SIGTERM')
     }

@@ -11,8 +11,10 @@ const millisecondsMost = 60_000
 
 interface Run { readonly code: number | null, readonly lines: readonly string[], readonly errors: string }
 
+type OnOutput = (output: string, kill: (signal: NodeJS.Signals) => void) => void
+
 /** Run the demonstration with a temporary folder and a mark of its own, by which what it leaves is found. */
-async function demo (folder: string, args: readonly string[], onOutput: (output: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}): Promise<Run> {
+async function demo (folder: string, args: readonly string[], onOutput: OnOutput = () => {}): Promise<Run> {
   const env = { ...process.env, TMPDIR: folder, FORKFS_TMPDIR: folder }
   const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: millisecondsMost, killSignal: 'SIGKILL' })
   let [output, errors] = ['', '']

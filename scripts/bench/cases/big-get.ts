@@ -51,20 +51,21 @@ async function sdkInto ({ endpoint, cache, sizes }: Stage, ranged: boolean): Pro
   const into = touched(sizes.bigBytes)
   const body = async (key: string, range?: string): Promise<Readable> =>
     (await client.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range: range }))).Body as Readable
-  await warm(async key => await copy(await body(key), into))
+  await warm(async key => copy(await body(key), into))
   const done = meter()
   if (!ranged) return done(counted(await copy(await body(bigKey), into), sizes))
   let bytes = 0
   await pool(Math.ceil(sizes.bigBytes / partBytes), partsInFlight, async index => {
     const start = index * partBytes
-    bytes += await copy(await body(bigKey, `bytes=${start}-${Math.min(start + partBytes, sizes.bigBytes) - 1}`), into, start)
+    const length = await copy(await body(bigKey, `bytes=${start}-${Math.min(start + partBytes, sizes.bigBytes) - 1}`), into, start)
+    bytes += length
   })
   return done(counted(bytes, sizes))
 }
 
 async function sdkFresh ({ endpoint, cache, sizes }: Stage): Promise<Sample> {
   const { sdk: { GetObjectCommand }, client } = await openSdk(endpoint, cache)
-  const get = async (key: string): Promise<Uint8Array> => await (await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body!.transformToByteArray()
+  const get = async (key: string): Promise<Uint8Array> => (await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body!.transformToByteArray()
   await warm(get)
   const done = meter()
   return done(counted((await get(bigKey)).length, sizes))
@@ -73,7 +74,7 @@ async function sdkFresh ({ endpoint, cache, sizes }: Stage): Promise<Sample> {
 async function undiciInto ({ endpoint, cache, sizes }: Stage): Promise<Sample> {
   const dispatcher = await openUndici(endpoint, cache, partsInFlight)
   const into = touched(sizes.bigBytes)
-  const get = async (key: string): Promise<number> => await copy((await dispatcher.request({ path: `/${bucket}/${key}`, method: 'GET' })).body, into)
+  const get = async (key: string): Promise<number> => copy((await dispatcher.request({ path: `/${bucket}/${key}`, method: 'GET' })).body, into)
   await warm(get)
   const done = meter()
   return done(counted(await get(bigKey), sizes))

@@ -46,7 +46,7 @@ async function verb ({ quick }: Stage): Promise<Sample> {
     static override readonly protocols: readonly string[] = ['nothing']
     get capabilities (): never { throw new Error('nobody asks') }
     protected override _info (): typeof info { return info }
-    protected override async * _list (): AsyncGenerator<never, void, undefined> {}
+    protected override async *_list (): AsyncGenerator<never, void, undefined> {}
     protected override _readRange (): Promise<never> { return Promise.reject(new Error('nobody asks')) }
   }
   const fs = new Nothing()

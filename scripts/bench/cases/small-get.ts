@@ -57,7 +57,10 @@ function requests (subject: string, quick: boolean): number {
 
 export async function getSmall (get: Get, count: number, objects: number): Promise<Sample> {
   let bytes = 0
-  const one = async (index: number): Promise<void> => { bytes += await get(smallKey(index % objects)) }
+  const one = async (index: number): Promise<void> => {
+    const length = await get(smallKey(index % objects))
+    bytes += length
+  }
   await pool(Math.min(2000, count), inFlight, one)
   bytes = 0
   const done = meter()
@@ -95,8 +98,8 @@ export const smallGet: Case = {
     ratio('… per second, against opendal', 'forkfs', 'opendal', perSecond, '>= 1.1')
   ],
   measure: async (subject, stage) => subject === 'wrk'
-    ? await wrk(stage)
-    : await getSmall(await smallGetter(subject, stage.endpoint, stage.cache), requests(subject, stage.quick), stage.sizes.smallObjects)
+    ? wrk(stage)
+    : getSmall(await smallGetter(subject, stage.endpoint, stage.cache), requests(subject, stage.quick), stage.sizes.smallObjects)
 }
 
 export const smallGetMinio: Case = {
@@ -112,5 +115,5 @@ export const smallGetMinio: Case = {
   })),
   goals: [ratio('10 KiB GETs per second from MinIO, against the SDK', 'forkfs', 'sdk', perSecond)],
   measure: async (subject, { minio: store, cache, quick }) =>
-    await getSmall(await smallGetter(subject, store!.endpoint, cache, store), requests('sdk', quick), 200)
+    getSmall(await smallGetter(subject, store!.endpoint, cache, store), requests('sdk', quick), 200)
 }

@@ -16,7 +16,8 @@ import { startS3Server } from '../../servers/index.js'
 import type { S3Server } from '../../servers/index.js'
 import { code, optionsOf } from './support.js'
 
-interface Outcome { readonly text?: string, readonly again?: number, readonly code?: string, readonly descriptor?: { readonly $forkfs: { readonly options: Record<string, unknown>, readonly withheld?: Record<string, unknown> } } }
+interface Sent { readonly $forkfs: { readonly options: Record<string, unknown>, readonly withheld?: Record<string, unknown> } }
+interface Outcome { readonly text?: string, readonly again?: number, readonly code?: string, readonly descriptor?: Sent }
 
 const session = { accessKeyId: 'ASIATEMPORARY', secretAccessKey: 'temporary-secret', sessionToken: 'token' }
 

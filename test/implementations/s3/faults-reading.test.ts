@@ -200,8 +200,8 @@ describe('S3: faults while reading', function () {
   })
 
   const documents: Record<string, FaultAction> = {
-    'noise': { type: 'garbage' }, 'half a document': { type: 'garbage', text: '<?xml version="1.0"?><ListBucketResult><Contents><Key>a</Key>' },
-    'another document': { type: 'garbage', text: '<html/>' }, 'entities': { type: 'entities' }, 'compressed text': { type: 'gzip' }
+    noise: { type: 'garbage' }, 'half a document': { type: 'garbage', text: '<?xml version="1.0"?><ListBucketResult><Contents><Key>a</Key>' },
+    'another document': { type: 'garbage', text: '<html/>' }, entities: { type: 'entities' }, 'compressed text': { type: 'gzip' }
   }
   for (const [name, action] of Object.entries(documents)) {
     it(`refuses ${name} for a listing, and takes nothing from it`, async () => {
@@ -211,6 +211,16 @@ describe('S3: faults while reading', function () {
       assert.equal((await fs.ls('test')).length > 1, true)
     })
   }
+
+  it('does not list in circles', async () => {
+    const text = (token: string): string => `<ListBucketResult><IsTruncated>true</IsTruncated>${token}</ListBucketResult>`
+    await fault([{ type: 'status', status: 200 }, { type: 'garbage', text: text('<NextContinuationToken>same</NextContinuationToken>') }], { operation: 'ListObjectsV2' }, 100)
+    await assert.rejects(fs.find('test'), code('FORKFS_PROTOCOL'))
+    assert.equal((await server.counters()).requests, 2)
+    await server.clearFaults()
+    await fault({ type: 'garbage', text: text('') }, { operation: 'ListObjectsV2' }, 100)
+    await assert.rejects(fs.find('test'), code('FORKFS_PROTOCOL'))
+  })
 
   it('takes an error in place of a listing for what it is', async () => {
     await fault({ type: 'errorInside', code: 'SlowDown' }, { operation: 'ListObjectsV2' })

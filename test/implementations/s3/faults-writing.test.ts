@@ -44,7 +44,9 @@ describe('S3: faults while writing', function () {
   const fault = (action: FaultRule['action'], operation: string, times = 1, nth?: number): Promise<void> => server.addFault({ action, match: { operation, nth }, times })
   const operations = async (): Promise<Readonly<Record<string, number>>> => (await server.counters()).operations
   const holds = async (expected: Uint8Array): Promise<void> => { assert.ok(Buffer.from((await server.get('test', key))!).equals(expected)) }
-  const headersOf = async (operation: string): Promise<Array<readonly string[]>> => (await server.requests()).filter(request => request.operation === operation).map(({ rawHeaders }) => rawHeaders)
+  const headersOf = async (operation: string): Promise<Array<readonly string[]>> => {
+    return (await server.requests()).filter(request => request.operation === operation).map(({ rawHeaders }) => rawHeaders)
+  }
 
   const passing: Record<string, FaultAction> = {
     'a 503': { type: 'status', status: 503 }, 'a 500': { type: 'status', status: 500 }, 'an early 503': { type: 'status', status: 503, early: true },

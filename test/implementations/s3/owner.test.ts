@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import type { S3FileSystem } from '../../../implementations/s3/index.js'
-import { filesystem, resetForFork } from '../../../lib/index.js'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { S3FileSystem } from '../../../implementations/s3/index.js'
+import { canonical } from '../../../lib/filesystem/options.js'
+import { filesystem, isFileSystem, resetForFork } from '../../../lib/index.js'
+import { askParent } from '../../../lib/owner/index.js'
 import type { FaultRule, S3Server } from '../../servers/index.js'
 import { code, MiB, openFaulty, optionsOf, pattern, until } from './support.js'
 import type { Options } from './support.js'
@@ -16,6 +22,9 @@ describe('S3: owners', function () {
   let fs: S3FileSystem
   let open: (options?: Options) => S3FileSystem
   let close: () => Promise<void>
+  let folder: string
+  before(async () => { folder = await mkdtemp(join(tmpdir(), 'forkfs-test-')) })
+  after(() => rm(folder, { recursive: true }))
   beforeEach(async () => {
     ({ server, fs, open, close } = await openFaulty())
     await server.put('test', 'small', pattern(10_000))
@@ -152,8 +161,44 @@ describe('S3: owners', function () {
   it('keeps its secrets', async () => {
     const { inspect } = await import('node:util')
     await fs.info('test/small')
-    for (const shown of [inspect(fs, { depth: 9, showHidden: true }), JSON.stringify(fs), JSON.stringify(structuredClone(fs)), fs.token]) assert.ok(!shown.includes(server.secretAccessKey))
+    const all = [inspect(fs, { depth: 9, showHidden: true }), JSON.stringify(fs), JSON.stringify(structuredClone(fs)), fs.token]
+    for (const shown of all) assert.ok(!shown.includes(server.secretAccessKey))
     assert.deepEqual(Object.keys(fs), ['$forkfs'])
+  })
+
+  it('answers workers with its keys, and with others when the store refused those', async () => {
+    const module = join(folder, 'keys.mjs')
+    const shared = globalThis as unknown as { forkfsTestCalls?: number }
+    shared.forkfsTestCalls = 0
+    await writeFile(module, 'export default async () => ({ accessKeyId: `key-${++globalThis.forkfsTestCalls}`, secretAccessKey: "secret" })')
+    const described = open({ credentials: undefined, credentialsModule: module })
+    const key = canonical(described.toJSON().$forkfs['options'])
+    const ask = async (refused?: string): Promise<string> => (await askParent('s3:credentials', { key, refused }) as { accessKeyId: string }).accessKeyId
+    assert.deepEqual([await ask(), await ask(), await ask('key-1'), await ask('key-1'), await ask()], ['key-1', 'key-1', 'key-2', 'key-2', 'key-2'])
+    assert.equal(await askParent('s3:credentials', { key: 'unknown' }), undefined)
+    delete shared.forkfsTestCalls
+  })
+
+  it('resets the instances of every copy of the package in its thread', async () => {
+    const root = new URL('../../../', import.meta.url)
+    const copy = await mkdtemp(fileURLToPath(new URL('copy-', root)))
+    try {
+      for (const part of ['lib', 'implementations']) await cp(new URL(part, root), join(copy, part), { recursive: true })
+      const { S3FileSystem: Other } = await import(pathToFileURL(join(copy, 'implementations/s3/index.js')).href) as typeof import('../../../implementations/s3/index.js')
+      const other = new Other(optionsOf(server))
+      assert.equal(isFileSystem(other), true)
+      assert.notEqual(Other, S3FileSystem)
+      await server.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation: 'GetObject' }, times: 1 })
+      const pending = assert.rejects(other.catFile('test/small'), code('FORKFS_RESET'))
+      await until(async () => ((await server.counters()).operations['GetObject'] ?? 0) > 0)
+      resetForFork()
+      await pending
+      await noSockets()
+      assert.equal((await other.catFile('test/small')).length, 10_000)
+      await other.close()
+    } finally {
+      await rm(copy, { recursive: true })
+    }
   })
 
   it('counts what it does', async () => {

@@ -7,7 +7,7 @@ export function refuseCopies (client: S3Client): S3Client {
   return {
     call: async <T>(request: S3Request, signal: AbortSignal, read: (reply: NetReply) => T): Promise<T> => {
       if (request.operation === 'CopyObject') throw new FsError('EINVAL', 'the copy source is too large')
-      return await client.call(request, signal, read)
+      return client.call(request, signal, read)
     }
   } as unknown as S3Client
 }

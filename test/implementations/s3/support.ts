@@ -63,8 +63,15 @@ export async function openStore (): Promise<Store> {
   }
 }
 
+export interface FaultyStore {
+  readonly server: S3Server
+  readonly fs: S3FileSystem
+  open (options?: Options): S3FileSystem
+  close (): Promise<void>
+}
+
 /** A server of this repository with faults and counters, and a filesystem on it; short waits. */
-export async function openFaulty (server: S3ServerOptions = {}, options: Options = {}): Promise<{ server: S3Server, fs: S3FileSystem, open: (options?: Options) => S3FileSystem, close: () => Promise<void> }> {
+export async function openFaulty (server: S3ServerOptions = {}, options: Options = {}): Promise<FaultyStore> {
   const running = await startS3Server({ opaqueEtags: false, ...server })
   const opened: S3FileSystem[] = []
   const open = (more: Options = {}): S3FileSystem => {

@@ -1,0 +1,56 @@
+import type { Readable } from 'node:stream'
+import { meter, pool } from '../meter.js'
+import { bigKey, bucket, smallKey } from '../sizes.js'
+import { forkfs, openForkfs, openSdk, openUndici, sdk, undici } from '../subjects.js'
+import type { Case, Sample, Stage } from '../types.js'
+import { cpuPerOp, ratio, wallPerOp } from './goals.js'
+
+type Open = (key: string) => Promise<AsyncIterable<Uint8Array>> | AsyncIterable<Uint8Array>
+
+async function opener (subject: string, { endpoint, cache }: Stage): Promise<Open> {
+  if (subject === 'sdk') {
+    const { sdk: { GetObjectCommand }, client } = await openSdk(endpoint, cache)
+    return async key => (await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body as Readable
+  }
+  if (subject === 'undici') {
+    const dispatcher = await openUndici(endpoint, cache, 1)
+    return async key => (await dispatcher.request({ path: `/${bucket}/${key}`, method: 'GET' })).body
+  }
+  const fs = await openForkfs(endpoint)
+  return subject === 'forkfs' ? key => fs.createReadStream(`${bucket}/${key}`) : key => fs.readable(`${bucket}/${key}`)
+}
+
+async function drop (body: AsyncIterable<Uint8Array>): Promise<number> {
+  let bytes = 0
+  for await (const chunk of body) bytes += chunk.length
+  return bytes
+}
+
+async function measure (subject: string, stage: Stage): Promise<Sample> {
+  const open = await opener(subject, stage)
+  await pool(200, 4, async index => { await drop(await open(smallKey(index))) })
+  const done = meter()
+  const bytes = await drop(await open(bigKey))
+  if (bytes !== stage.sizes.bigBytes) throw new Error(`Expected ${stage.sizes.bigBytes} bytes, got ${bytes}`)
+  return done({ ops: 1, bytes })
+}
+
+export const stream: Case = {
+  name: 'stream',
+  title: 'Reading a large object as a stream',
+  how: ({ bigBytes }) => `An object of ${bigBytes / 2 ** 20} MiB from its first byte to its last, chunks counted and dropped.`,
+  unit: 'MiB/s',
+  op: 'object',
+  baseline: 'sdk',
+  subjects: [
+    { ...forkfs, label: 'forkfs, `createReadStream`' },
+    { id: 'forkfs-web', label: 'forkfs, `readable` (web stream)' },
+    { ...sdk, label: '@aws-sdk/client-s3, Body' },
+    { ...undici, label: 'undici.request body, unsigned' }
+  ],
+  goals: [
+    ratio('a stream\'s speed, against the SDK\'s body', 'sdk', 'forkfs', wallPerOp),
+    ratio('… CPU, against the SDK\'s body', 'forkfs', 'sdk', cpuPerOp)
+  ],
+  measure
+}

@@ -1,0 +1,76 @@
+/**
+ * A server over bare sockets with everything prepared: objects, a listing, and multipart uploads that are read and forgotten. It checks no
+ * signature. argv[2]: { sizes, delayMs }; prints its port as soon as it listens and ends with its standard input.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { bucket } from '../sizes.js'
+import type { Sizes } from '../types.js'
+import { Objects } from './objects.js'
+import { RequestReader } from './request.js'
+import type { Head } from './request.js'
+
+const { sizes, delayMs } = JSON.parse(process.argv[2]!) as { readonly sizes: Sizes, readonly delayMs: number }
+const objects = new Objects(sizes)
+const etag = 'ETag: "00000000000000000000000000000001"\r\n'
+
+function send (socket: Socket, status: string, headers: string, body = ''): void {
+  socket.write(`HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`)
+}
+
+async function sendObject (socket: Socket, { method, path, range }: Head): Promise<void> {
+  const stored = objects.get(path)
+  if (stored === undefined) { send(socket, '404 Not Found', ''); return }
+  const start = range?.start ?? 0
+  const end = Math.min(range?.end ?? stored.length, stored.length)
+  if (start >= end) { send(socket, '416 Range Not Satisfiable', `Content-Range: bytes */${stored.length}\r\n`); return }
+  const status = range === undefined ? '200 OK' : '206 Partial Content'
+  const partial = range === undefined ? '' : `Content-Range: bytes ${start}-${end - 1}/${stored.length}\r\n`
+  socket.cork()
+  socket.write(`HTTP/1.1 ${status}\r\nContent-Length: ${end - start}\r\n${partial}${etag}Accept-Ranges: bytes\r\n\r\n`)
+  if (method === 'HEAD') { socket.uncork(); return }
+  for (const slice of stored.slices(start, end)) {
+    const room = socket.write(slice)
+    if (room) continue
+    socket.uncork()
+    if (socket.destroyed) return
+    await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+    socket.cork()
+  }
+  socket.uncork()
+}
+
+function sendList (socket: Socket, query: URLSearchParams): void {
+  const page = objects.page(query.get('continuation-token') ?? 'page0')
+  if (page === undefined) send(socket, '400 Bad Request', '')
+  else send(socket, '200 OK', 'Content-Type: application/xml\r\n', page)
+}
+
+function takeUpload (socket: Socket, { method, path, query }: Head): void {
+  const xml = 'Content-Type: application/xml\r\n'
+  const key = `<Bucket>${bucket}</Bucket><Key>${path.slice(bucket.length + 2)}</Key>`
+  if (method === 'PUT') send(socket, '200 OK', etag)
+  else if (query.has('uploads')) send(socket, '200 OK', xml, `<InitiateMultipartUploadResult>${key}<UploadId>upload</UploadId></InitiateMultipartUploadResult>`)
+  else send(socket, '200 OK', xml, `<CompleteMultipartUploadResult>${key}<ETag>&quot;00000000000000000000000000000001-1&quot;</ETag></CompleteMultipartUploadResult>`)
+}
+
+async function answer (socket: Socket, head: Head): Promise<void> {
+  if (head.method === 'PUT' || head.method === 'POST') takeUpload(socket, head)
+  else if (head.method === 'DELETE') send(socket, '204 No Content', '')
+  else if (head.query.has('list-type')) sendList(socket, head.query)
+  else await sendObject(socket, head)
+}
+
+const server = createServer({ noDelay: true }, socket => {
+  const reply = (head: Head): void => { answer(socket, head).catch(() => { socket.destroy() }) }
+  const reader = new RequestReader(
+    delayMs === 0 ? reply : head => { setTimeout(reply, delayMs, head) },
+    () => { socket.write('HTTP/1.1 100 Continue\r\n\r\n') }
+  )
+  socket.on('data', chunk => { reader.feed(chunk) })
+  socket.on('error', () => { socket.destroy() })
+})
+
+server.listen(0, '127.0.0.1', 1024, () => { process.stdout.write(`${(server.address() as AddressInfo).port}\n`) })
+process.stdin.on('end', () => { process.exit() }).resume()

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import type { Suite } from '../suite.js'
+
+export function transaction (suite: Suite): void {
+  suite.family('transaction()', suite => {
+    suite.here('publishes what fn wrote when it returns, and gives its result', async ({ fs, at, seed, text, files }) => {
+      await seed({ old: 'old' })
+      const result = await fs.transaction(async () => {
+        await fs.pipeFile(at('old'), 'new')
+        await fs.withFile(at('opened'), 'w', async file => { await file.write('opened') })
+        assert.deepEqual([await text('old'), await files()], ['old', ['old']])
+        return 'done'
+      })
+      assert.equal(result, 'done')
+      assert.deepEqual([await text('old'), await text('opened')], ['new', 'opened'])
+    })
+
+    suite.here('drops everything when fn throws', async ({ fs, at, seed, text, files }) => {
+      await seed({ old: 'old' })
+      const thrown = new Error('thrown by fn')
+      await assert.rejects(fs.transaction(async () => {
+        await fs.pipeFile(at('old'), 'new')
+        await fs.pipeFile(at('fresh'), 'fresh')
+        throw thrown
+      }), error => error === thrown)
+      assert.deepEqual([await text('old'), await files()], ['old', ['old']])
+      await fs.pipeFile(at('after'), 'at once')
+      assert.equal(await text('after'), 'at once')
+    })
+
+    suite.here('does not touch what others write on the same instance meanwhile', async ({ fs, at, seed, text }) => {
+      await seed({ other: '' })
+      let inside = (): void => {}
+      let leave = (): void => {}
+      const entered = new Promise<void>(resolve => { inside = resolve })
+      const left = new Promise<void>(resolve => { leave = resolve })
+      const open = fs.transaction(async () => {
+        await fs.pipeFile(at('mine'), 'mine')
+        inside()
+        await left
+      })
+      await entered
+      await fs.pipeFile(at('theirs'), 'theirs')
+      assert.deepEqual([await text('mine'), await text('theirs')], [undefined, 'theirs'])
+      leave()
+      await open
+      assert.equal(await text('mine'), 'mine')
+    })
+  }, { needs: ['write'] })
+}

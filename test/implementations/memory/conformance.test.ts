@@ -1,0 +1,8 @@
+import { randomUUID } from 'node:crypto'
+import { MemoryFileSystem } from '../../../implementations/memory/index.js'
+import { conformance } from '../../conformance/index.js'
+
+conformance({ describe, it, after }, 'MemoryFileSystem', {
+  create: async options => Promise.resolve({ fs: new MemoryFileSystem({ name: randomUUID(), ...options }), root: 'root' }),
+  opaqueKeys: true
+})
