@@ -1,9 +1,8 @@
-import { constants } from 'node:fs'
-import { copyFile, mkdir, rename, rmdir, unlink, utimes } from 'node:fs/promises'
+import { mkdir, rename, rmdir, unlink, utimes } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { FsError } from '../../lib/errors/index.js'
-import { localInfo, localList, openLocalWriter, readLocalRange } from '../../lib/file/local.js'
+import { copyLocalFile, localInfo, localList, openLocalWriter, readLocalRange, translated } from '../../lib/file/local.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import { kinds } from '../../lib/filesystem/options.js'
@@ -51,42 +50,36 @@ export class LocalFileSystem extends FileSystem {
     return readLocalRange(path, start, end, options)
   }
 
-  protected override _openWriter (path: string, { flag, ifMatch }: Verb & WriteOptions): Promise<StagedWriter> {
-    return openLocalWriter(path, { flag, ifMatch, autoMkdir: this._options['autoMkdir'] === true })
+  protected override _openWriter (path: string, { flag, ifMatch, signal }: Verb & WriteOptions): Promise<StagedWriter> {
+    return openLocalWriter(path, { flag, ifMatch, autoMkdir: this.#autoMkdir, signal })
   }
 
   protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
     for (const path of paths) {
       signal?.throwIfAborted()
-      await unlink(path)
+      await translated(path, () => unlink(path))
     }
   }
 
-  /** Through a staged file: a copy that breaks off leaves the old target. Copy-on-write where the disk can. */
-  protected override async _copy (source: string, target: string, options: Verb): Promise<void> {
-    if (this._options['autoMkdir'] === true) await mkdir(dirname(target), { recursive: true })
-    const staged = `${target}.${process.pid}.${process.getBuiltinModule('node:crypto').randomBytes(8).toString('hex')}.forkfs-tmp`
-    try {
-      await copyFile(source, staged, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-      options.signal?.throwIfAborted()
-      await rename(staged, target)
-    } catch (error) {
-      await unlink(staged).catch(() => {})
-      throw error
-    }
+  protected override _copy (source: string, target: string, { signal }: Verb): Promise<void> {
+    return copyLocalFile(source, target, { signal, autoMkdir: this.#autoMkdir })
   }
 
   protected override async _rename (source: string, target: string, _options: Verb): Promise<void> {
-    if (this._options['autoMkdir'] === true) await mkdir(dirname(target), { recursive: true })
-    await rename(source, target)
+    await translated(source, async () => {
+      if (this.#autoMkdir) await mkdir(dirname(target), { recursive: true })
+      await rename(source, target)
+    })
   }
 
-  protected override async _mkdir (path: string, _options: Verb): Promise<void> { await mkdir(path) }
-  protected override async _makedirs (path: string, _options: Verb): Promise<void> { await mkdir(path, { recursive: true }) }
-  protected override async _rmdir (path: string, _options: Verb): Promise<void> { await rmdir(path) }
+  protected override async _mkdir (path: string, _options: Verb): Promise<void> { await translated(path, () => mkdir(path)) }
+  protected override async _makedirs (path: string, _options: Verb): Promise<void> { await translated(path, () => mkdir(path, { recursive: true })) }
+  protected override async _rmdir (path: string, _options: Verb): Promise<void> { await translated(path, () => rmdir(path)) }
 
   protected override async _touch (path: string, _options: Verb): Promise<void> {
     const now = new Date()
-    await utimes(path, now, now)
+    await translated(path, () => utimes(path, now, now))
   }
+
+  get #autoMkdir (): boolean { return this._options['autoMkdir'] === true }
 }

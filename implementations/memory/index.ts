@@ -19,6 +19,17 @@ const trees = new Map<string, Tree>()
 let lastVersion = 0
 const pageSize = 1000
 
+function joined (chunks: readonly Bytes[]): Bytes {
+  if (chunks.length === 1) return chunks[0]!
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
+
 function treeOf (name: string): Tree {
   let tree = trees.get(name)
   if (tree === undefined) {
@@ -135,8 +146,8 @@ export class MemoryFileSystem extends FileSystem {
     return Promise.resolve<StagedWriter>({
       write: async chunk => { await Promise.resolve(chunks.push(chunk.slice() as Bytes)) },
       commit: async () => {
-        const joined = Buffer.concat(chunks.splice(0))
-        return Promise.resolve(this.#publish(path, new Uint8Array(joined), options))
+        const data = joined(chunks.splice(0))
+        return Promise.resolve(this.#publish(path, data, options))
       },
       abort: async () => { await Promise.resolve(chunks.splice(0)) }
     })

@@ -1,4 +1,5 @@
-export { localInfo } from './local-info.js'
+export { copyLocalFile } from './local-copy.js'
+export { localInfo, translated } from './local-info.js'
 export type { LocalInfo } from './local-info.js'
 export { localList } from './local-list.js'
 export type { LocalListOptions } from './local-list.js'

@@ -1,9 +1,7 @@
-import { constants } from 'node:fs'
-import { copyFile, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { mkdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { FsError, fromNodeError, isNodeError } from '../errors/index.js'
-import { localInfo, localList, localTemporaryPath, openLocalWriter, readLocalRange } from '../file/local.js'
-import { findTarget } from '../file/local-target.js'
+import { fromNodeError } from '../errors/index.js'
+import { copyLocalFile, localInfo, localList, openLocalWriter, readLocalRange } from '../file/local.js'
 import { eachBulk } from './bulk.js'
 import type { LocalListOptions, LocalWriter } from '../file/local.js'
 import type { Core, ListOptions } from './core.js'
@@ -82,24 +80,8 @@ export class LocalCore implements Core {
     await eachBulk(paths, path => this.#try(path, () => unlink(path)), { concurrency: this.concurrency, signal: this.signal })
   }
 
-  /** By the kernel (a reference to the same blocks where the file system has that), staged and renamed as every write. */
-  async copy (source: string, target: string): Promise<void> {
-    const { type } = await this.info(source)
-    if (type === 'directory') throw new FsError('EISDIR', 'it is a directory', { path: source })
-    if (type === 'other') throw new FsError('FORKFS_NOT_SUPPORTED', 'it is a pipe, a socket, a device or a broken link', { path: source })
-    await this.#try(target, async () => {
-      const { path } = await findTarget(target, {})
-      const staged = localTemporaryPath(path)
-      try {
-        await copyFile(source, staged, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-        await sync(staged)
-        this.signal.throwIfAborted()
-        await rename(staged, path)
-      } catch (error) {
-        await unlink(staged).catch(() => {}) // not there if the copy did not begin; what went wrong is told already
-        throw error
-      }
-    })
+  copy (source: string, target: string): Promise<void> {
+    return copyLocalFile(source, target, { signal: this.signal })
   }
 
   async rename (source: string, target: string): Promise<void> {
@@ -121,16 +103,5 @@ export class LocalCore implements Core {
     } catch (error) {
       throw fromNodeError(error, { path })
     }
-  }
-}
-
-async function sync (path: string): Promise<void> {
-  const handle = await open(path, 'r') // its mode, copied from the source, may forbid writing
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (!isNodeError(error) || error.code !== 'EPERM') throw error // Windows flushes only what is open for writing
-  } finally {
-    await handle.close()
   }
 }

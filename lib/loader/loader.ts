@@ -9,6 +9,7 @@ import type { PlannedShard } from './plan.js'
 import { ProgressBook } from './progress.js'
 import type { Job } from './run.js'
 import { expandShards, listedShards, ShardPlaces } from './shards.js'
+import { ShuffleBuffer } from './shuffle-buffer.js'
 import type { SamplePlace } from './shuffle-buffer.js'
 import { decodeState, digestShards, encodeState } from './state.js'
 import type { DecodedState, LoaderIdentity } from './state.js'
@@ -80,10 +81,13 @@ export class DataLoader<T = unknown> implements AsyncIterable<T>, AsyncDisposabl
       if (this.#options.resume !== undefined) return this.#options.resume
       throw new FsError('FORKFS_INCOMPLETE', 'the shards of a glob are known once a sample was asked for', { operation: 'state' })
     }
-    const { identity, from, book } = planned
+    const { identity, book } = planned
     const state = this.#session === undefined ? undefined : this.#session.delivery.state()
     if (state !== undefined) return encodeState({ identity, ...state })
-    return this.#options.resume ?? encodeState({ identity, samples: from?.samples ?? 0, ...book.snapshot(), buffer: undefined })
+    if (this.#options.resume !== undefined) return this.#options.resume
+    const { buffer: size, seed = 0, epoch } = this.#options
+    const buffer = size === undefined ? undefined : new ShuffleBuffer<never>(size, { seed, epoch }).state(place => place)
+    return encodeState({ identity, samples: 0, ...book.snapshot(), buffer })
   }
 
   /** The iterator of this loader; there is one, and what a second one is asked for rejects with FORKFS_CLOSED. */

@@ -64,7 +64,7 @@ export class CaseContext implements Context {
   }
 
   readonly folder = async (): Promise<string> => {
-    const folder = await mkdtemp(join(tmpdir(), 'forkfs-conformance-'))
+    const folder = await mkdtemp(join(this.options.scratch ?? tmpdir(), 'forkfs-conformance-'))
     this.#ends.push(() => rm(folder, { recursive: true, force: true }))
     return folder
   }

@@ -35,6 +35,8 @@ export interface ConformanceOptions {
   readonly opaqueKeys?: boolean | undefined
   /** Composed and decomposed letters are one name here, as on macOS. @defaultValue false */
   readonly foldsUnicode?: boolean | undefined
+  /** Where local ends of get() and put() are made. @defaultValue os.tmpdir() */
+  readonly scratch?: string | undefined
   /** What must not be seen in descriptors, tokens, `inspect` and errors. */
   readonly secrets?: readonly string[] | undefined
 }

@@ -4,7 +4,7 @@ import { libraryUrl, peerUrl } from '../places.js'
 import { median, meter } from '../meter.js'
 import { sdk, undici } from '../subjects.js'
 import type { Case, Sample, Stage } from '../types.js'
-import { value, wallPerOp } from './goals.js'
+import { ratio, value, wallPerOp } from './goals.js'
 
 const run = promisify(execFile)
 
@@ -36,6 +36,10 @@ export const importTime: Case = {
   op: 'import',
   baseline: 'sdk',
   subjects: [{ id: 'forkfs', label: 'forkfs, with its local, memory, HTTP and S3 classes' }, { ...undici, label: 'undici' }, { ...sdk, label: '@aws-sdk/client-s3' }],
-  goals: [value('importing forkfs', 'forkfs', wallPerOp, 'ms', '<= 15')],
+  goals: [
+    value('importing forkfs', 'forkfs', wallPerOp, 'ms', '<= 15'),
+    ratio('… against the SDK', 'forkfs', 'sdk', wallPerOp),
+    ratio('… against undici', 'forkfs', 'undici', wallPerOp)
+  ],
   measure
 }

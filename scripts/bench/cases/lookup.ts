@@ -58,6 +58,9 @@ export const lookup: Case = {
     { id: 'forkfs-plain', label: 'forkfs, no options' },
     { ...sdk, label: 'new S3Client of @aws-sdk/client-s3' }
   ],
-  goals: [value('cached `filesystem()` lookups', 'forkfs', perSecond, '/s', '>= 500000')],
+  goals: [
+    value('cached `filesystem()` lookups', 'forkfs', perSecond, '/s', '>= 500000'),
+    value('… per second of CPU', 'forkfs', ({ ops, cpuMs }) => ops / cpuMs * 1000, '/s')
+  ],
   measure: (subject, stage) => subjects[subject]!(stage)
 }

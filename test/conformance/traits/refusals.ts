@@ -27,6 +27,6 @@ export const refusals: Readonly<Partial<Record<Capability, (context: Context) =>
     if (!fs.capabilities.write) return
     await fs.makedirs(at('directory'), { existOk: true })
     assert.equal(await fs.exists(at('directory')), false)
-    assert.deepEqual(await fs.find(at('')), [])
+    assert.deepEqual(await fs.find(at('directory')), [])
   }
 }

@@ -53,6 +53,16 @@ export function names (suite: Suite): void {
       await keeps(context, [name])
     })
 
+    suite.it('may be 255 bytes long in one component, for every verb that writes', async ({ fs, at, seed, files, text }) => {
+      const [first, second, third] = ['a', 'b', 'c'].map(letter => letter.repeat(255)) as [string, string, string]
+      await seed({ [`d/${first}`]: 'text' })
+      await fs.cp(at(`d/${first}`), at(`d/${second}`))
+      await fs.mv(at(`d/${first}`), at(`d/${third}`))
+      await fs.pipeFile(at(`d/${second}`), 'other')
+      assert.deepEqual(await files('d'), [second, third])
+      assert.deepEqual([await text(`d/${second}`), await text(`d/${third}`)], ['other', 'text'])
+    }, { needs: ['write'] })
+
     suite.it('differ by letter case and by their ends', async context => {
       await keeps(context, ['a', 'A', 'a.b', 'a-b', 'aa', 'b/a', 'b/a.b'])
     })

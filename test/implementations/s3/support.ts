@@ -102,9 +102,9 @@ export function pattern (length: number, seed = 1): Uint8Array {
 }
 
 export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 5000
+  const end = performance.now() + 10_000
   while (!await condition()) {
-    if (performance.now() > end) throw new Error('the condition did not come true within 5 s')
+    if (performance.now() > end) throw new Error('the condition did not come true within 10 s')
     await new Promise(resolve => setTimeout(resolve, 5))
   }
 }
