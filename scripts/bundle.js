@@ -21,6 +21,7 @@ const entries = {
   register: 'lib/registry/register.js',
   revive: 'lib/registry/revive.js',
   bootstrap: 'lib/workers/bootstrap.js',
+  'worker-side': 'lib/loader/worker-side.js',
   testing: 'test/servers/index.js',
   child: 'test/servers/child.js'
 }

@@ -91,7 +91,7 @@ export class HttpFileSystem extends FileSystem {
     return super._call(operation, shown(path), options, core => work(inTree ? this.#treeCore(operation, core) : core), lease)
   }
 
-  protected override _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<T>): AsyncIterableIterator<T> {
+  protected override _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<readonly T[]>): AsyncIterableIterator<T> {
     return super._iterate(operation, path, options, core => begin(this.#treeCore(operation, core)))
   }
 

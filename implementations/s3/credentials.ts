@@ -138,16 +138,6 @@ export function givenCredentials (initial: Credentials, renew: () => Promise<Cre
   return new CredentialSource(renew, { ...options, initial })
 }
 
-/** The name that tells identities apart without a secret; undefined where only asking would tell. */
-export function identityOf (plan: CredentialPlan, env: Environment = process.env): string | undefined {
-  switch (plan.kind) {
-    case 'anonymous': return 'anonymous'
-    case 'static': return plan.credentials.accessKeyId
-    case 'environment': return environmentCredentials(env)?.accessKeyId
-    default: return undefined
-  }
-}
-
 function fromEnvironment (env: Environment): Credentials {
   const credentials = environmentCredentials(env)
   if (credentials !== undefined) return credentials

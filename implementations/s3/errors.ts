@@ -5,7 +5,7 @@
  */
 import { FsError } from '../../lib/errors/fs-error.js'
 import type { ErrorCode, Retry } from '../../lib/errors/fs-error.js'
-import { isRegion, regionOfEndpoint } from './address.js'
+import { isRegion, regionOfEndpoint } from './endpoint.js'
 import { parseError } from './replies.js'
 import type { ErrorFields } from './xml.js'
 

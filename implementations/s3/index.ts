@@ -1,37 +1,21 @@
-import { FsError, isFsError } from '../../lib/errors/index.js'
+import { FsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
 import { canonical } from '../../lib/filesystem/options.js'
-import { directoryInfo } from '../../lib/filesystem/paths.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
 import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
-import { readWhole } from '../../lib/filesystem/read-span.js'
-import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
-import { needsSdk, parsePath } from './address.js'
-import type { S3Path } from './address.js'
-import { S3Client } from './client.js'
-import { copyObject } from './copy.js'
-import { identityOf } from './credentials.js'
-import { parseList } from './lists.js'
-import type { ListPage } from './lists.js'
-import { resolveS3 } from './options.js'
+import type { S3Engine } from './engine.js'
+import { identityOf, resolveS3 } from './options.js'
 import type { ResolvedS3Options, S3Options } from './options.js'
 import { s3Options } from './option-table.js'
-import { readBeginning, readRange } from './read.js'
-import type { ReadContext } from './read.js'
-import { removeObjects } from './remove.js'
-import { createBucketBody, parseBuckets } from './replies.js'
 import { offerCredentials } from './share.js'
-import { canonicalQuery } from './sign.js'
-import { Versions } from './versions.js'
-import { DEFAULT_PART, markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
-import type { UploadContext } from './writer.js'
+import type { CredentialOffer } from './share.js'
 
 export type { S3Options } from './options.js'
 
-/** Above it a PUT is cut into parts: they go in parallel, and a failure costs one part. */
-const PUT_LIMIT = 16 * 1024 * 1024
+/** Bytes of a part, up and down. */
+const DEFAULT_PART = 8 * 1024 * 1024
 
 /**
  * Amazon S3 and stores that speak its protocol, over our own transport. Paths are 'bucket/key'; the key is opaque and reaches
@@ -41,8 +25,13 @@ export class S3FileSystem extends FileSystem {
   static override readonly protocols: readonly string[] = ['s3']
   static override readonly options = s3Options
   readonly #settings: ResolvedS3Options
-  readonly #client: S3Client
-  readonly #versions = new Versions()
+  /** What talks to the store: loaded with the first call. */
+  #engine: S3Engine | undefined
+  #loading: Promise<S3Engine> | undefined
+  readonly #offer: CredentialOffer = {
+    credentials: async () => (await this.#load()).client.credentials(),
+    otherCredentials: async refused => (await this.#load()).client.otherCredentials(refused)
+  }
 
   constructor (options: S3Options & Record<string, unknown> = {}) {
     super(options)
@@ -51,21 +40,34 @@ export class S3FileSystem extends FileSystem {
     // What a sender settled is not asked of this owner's environment again.
     const settled = this._withheld?.['settled'] === true
     this.#settings = resolveS3(given, settled ? credentialsOnly(process.env) : process.env)
-    this.#client = new S3Client({
-      ...this._options,
-      ca: given.ca,
-      dispatcher: given.dispatcher,
-      settings: this.#settings,
-      expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
-      parentKey: () => canonical(this._describe(false).options)
+  }
+
+  #load (): Promise<S3Engine> {
+    this.#loading ??= import('./engine.js').then(({ S3Engine }) => {
+      const { ca, dispatcher } = this._options as unknown as S3Options
+      this.#engine = new S3Engine({
+        ...this._options,
+        ca,
+        dispatcher,
+        settings: this.#settings,
+        expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
+        parentKey: () => canonical(this._describe(false).options)
+      })
+      return this.#engine
     })
+    return this.#loading
+  }
+
+  /** Without a detour once it is loaded: this is the hot path. */
+  #with<T> (work: (engine: S3Engine) => Promise<T>): Promise<T> {
+    return this.#engine === undefined ? this.#load().then(work) : work(this.#engine)
   }
 
   get capabilities (): Capabilities {
     return { read: true, write: true, append: false, exclusiveCreate: true, rename: false, emptyDirectories: false, sign: true, ranges: true }
   }
 
-  override get stats (): Stats { return this.#client.net.stats }
+  override get stats (): Stats { return this.#engine?.client.net.stats ?? super.stats }
 
   /** Resolved options travel, so that the receiver's environment changes nothing; keys stay at home and are named. */
   protected override _describe (credentials: boolean): Travel {
@@ -84,256 +86,48 @@ export class S3FileSystem extends FileSystem {
     const identity = this._withheld?.['accessKeyId'] ?? (temporary(given) ? undefined : identityOf(plan))
     if (identity !== undefined && identity !== 'anonymous' && !(shared && plan.kind === 'static')) kept['accessKeyId'] = identity
     // Whoever got its identity from a sender passes questions on, it does not answer them.
-    if (this._withheld?.['accessKeyId'] === undefined) offerCredentials(canonical(options), this.#client)
+    if (this._withheld?.['accessKeyId'] === undefined) offerCredentials(canonical(options), this.#offer)
     return { options, withheld: kept as Withheld }
   }
 
   protected override get _partBytes (): number { return DEFAULT_PART }
   protected override get _maxGap (): number { return isLoopback(this.#settings.endpoint) ? 64 * 1024 : 256 * 1024 }
 
-  // ------------------------------------------------------------------------------------------------ paths
+  override invalidateCache (path?: string): void { this.#engine?.forget(path === undefined ? undefined : this._normalize(path)) }
 
-  #at (path: string): S3Path {
-    const at = parsePath(path, this.#settings.versionAware)
-    if (needsSdk(at.bucket, this.#settings.endpoint !== undefined)) {
-      throw new FsError('FORKFS_NOT_SUPPORTED', 'directory buckets and access point ARNs are not supported yet; use the bucket or an access point alias', { path })
-    }
-    if (at.key.length > 1024 / 4 && Buffer.byteLength(at.key) > 1024) throw new FsError('EINVAL', 'a key has at most 1,024 bytes of UTF-8', { path: `${path.slice(0, 100)}…` })
-    return at
+  protected override _info (path: string, options: Verb): Promise<FileInfo> { return this.#with(engine => engine.info(path, options)) }
+
+  protected override async * _list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    yield * (this.#engine ?? await this.#load()).list(path, options)
   }
 
-  /** A path that must name an object. */
-  #object (path: string): S3Path {
-    const at = this.#at(path)
-    if (at.key === '') throw new FsError('EISDIR', at.bucket === '' ? 'it is the list of buckets' : 'it is a bucket', { path })
-    return at
+  protected override _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+    return this.#with(engine => engine.readRange(path, start, end, options))
   }
 
-  #versionQuery (path: string, { versionId }: S3Path): string {
-    const id = versionId ?? (this.#settings.versionAware ? this.#versions.get(path) : undefined)
-    return id === undefined ? '' : canonicalQuery({ versionId: id })
+  protected override _readAll (path: string, options: RangeOptions): Promise<RangeRead> { return this.#with(engine => engine.readAll(path, options)) }
+
+  protected override _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
+    return this.#with(engine => engine.write(path, data, options))
   }
 
-  #seen (path: string, headers: ReplyHeaders): void {
-    if (this.#settings.versionAware) this.#versions.see(path, headers['x-amz-version-id'])
+  protected override _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> { return this.#with(engine => engine.openWriter(path, options)) }
+  protected override _delete (paths: readonly string[], options: Verb): Promise<void> { return this.#with(engine => engine.delete(paths, options)) }
+  protected override _copy (source: string, target: string, options: Verb): Promise<void> { return this.#with(engine => engine.copy(source, target, options)) }
+  protected override _mkdir (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.mkdir(path, options)) }
+  protected override _makedirs (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.makedirs(path, options)) }
+  protected override _rmdir (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.rmdir(path, options)) }
+
+  protected override _sign (path: string, options: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
+    return this.#with(engine => engine.sign(path, options))
   }
 
-  override invalidateCache (path?: string): void { this.#versions.forget(path === undefined ? undefined : this._normalize(path)) }
-
-  // ------------------------------------------------------------------------------------------------ reading
-
-  protected override async _info (path: string, { signal }: Verb): Promise<FileInfo> {
-    const at = this.#at(path)
-    if (at.bucket === '') return directoryInfo('')
-    if (at.key === '') {
-      await this.#client.call({ operation: 'HeadBucket', method: 'HEAD', bucket: at.bucket }, signal!, () => undefined)
-      return directoryInfo(at.bucket)
-    }
-    try {
-      const request = { operation: 'HeadObject', method: 'HEAD', bucket: at.bucket, key: at.key, query: this.#versionQuery(path, at) } as const
-      return await this.#client.call(request, signal!, reply => this.#infoOf(path, reply))
-    } catch (error) {
-      if (!isFsError(error, 'ENOENT') || at.versionId !== undefined) throw error
-      const { entries, prefixes } = await this.#page(at.bucket, `${at.key}/`, { 'max-keys': 1 }, signal!)
-      if (entries.length + prefixes.length === 0) throw error
-      return directoryInfo(path)
-    }
-  }
-
-  #infoOf (path: string, { headers }: NetReply): FileInfo {
-    this.#seen(path, headers)
-    const metadata: Record<string, string> = {}
-    for (const [name, value] of Object.entries(headers)) if (name.startsWith('x-amz-meta-') && name !== markHeader && value !== undefined) metadata[name.slice('x-amz-meta-'.length)] = value
-    const info: Record<string, unknown> & FileInfo = {
-      name: path,
-      size: headers['content-length'] === undefined ? undefined : Number(headers['content-length']),
-      type: 'file',
-      modified: headers['last-modified'] === undefined ? undefined : new Date(headers['last-modified']),
-      etag: headers['etag'],
-      contentType: headers['content-type'],
-      versionId: headers['x-amz-version-id'],
-      storageClass: headers['x-amz-storage-class'],
-      metadata
-    }
-    for (const name of Object.keys(info)) if (info[name] === undefined && name !== 'size') delete info[name]
-    return info
-  }
-
-  protected override async *_list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    const at = this.#at(path)
-    if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
-    const base = at.key === '' ? '' : `${at.key}/`
-    const query = recursive ? {} : { delimiter: '/' }
-    let token: string | undefined
-    do {
-      const page = await this.#page(at.bucket, base + prefix, { ...query, 'continuation-token': token }, signal!)
-      yield entriesOf(page, at.bucket, base, temporary)
-      if (page.truncated && (page.nextToken === undefined || page.nextToken === token)) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no new token', { path })
-      token = page.nextToken
-    } while (token !== undefined)
-  }
-
-  #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
-    const full = canonicalQuery({ 'list-type': 2, 'encoding-type': 'url', prefix: prefix === '' ? undefined : prefix, ...query })
-    return this.#client.call({ operation: 'ListObjectsV2', method: 'GET', bucket, query: full }, signal, reply => parseList(reply.body))
-  }
-
-  async *#listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    let token: string | undefined
-    do {
-      const query = canonicalQuery({ 'continuation-token': token })
-      const { buckets, nextToken } = await this.#client.call({ operation: 'ListBuckets', method: 'GET', bucket: '', query }, signal, reply => parseBuckets(reply.body))
-      const entries = buckets.map(({ name, created }): FileInfo => ({ ...directoryInfo(name), created }))
-      if (!recursive) yield entries.filter(({ name }) => name.startsWith(prefix))
-      else for (const { name } of entries) yield* this._list(name, { recursive, signal })
-      token = nextToken
-    } while (token !== undefined)
-  }
-
-  #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
-    const at = this.#object(path)
-    const seen = (headers: ReplyHeaders): void => { this.#seen(path, headers) }
-    const query = this.#versionQuery(path, at)
-    return { client: this.#client, bucket: at.bucket, key: at.key, query, checksums: this.#settings.checksums, signal: signal!, ifMatch, into, seen }
-  }
-
-  protected override async _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
-    return readRange(this.#reading(path, options), start, end)
-  }
-
-  protected override _readAll (path: string, options: RangeOptions): Promise<RangeRead> {
-    return readWhole({
-      _concurrency: this._concurrency,
-      _partBytes: DEFAULT_PART,
-      _readRange: async (name, start, end, inner) => {
-        const context = this.#reading(name, inner)
-        return start === 0 && inner.into === undefined ? readBeginning(context, DEFAULT_PART) : readRange(context, start, end)
-      }
-    }, path, options as RangeOptions & { readonly signal: AbortSignal })
-  }
-
-  // ------------------------------------------------------------------------------------------------ writing
-
-  get #storeHeaders (): string[] {
-    const { serverSideEncryption, kmsKeyId } = this.#settings
-    const headers = serverSideEncryption === undefined ? [] : ['x-amz-server-side-encryption', serverSideEncryption]
-    if (kmsKeyId !== undefined) headers.push('x-amz-server-side-encryption-aws-kms-key-id', kmsKeyId)
-    return headers
-  }
-
-  #upload (path: string, options: Verb & WriteOptions): UploadContext {
-    const { bucket, key } = this.#object(path)
-    const { partBytes } = options
-    if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
-    return { client: this.#client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options }
-  }
-
-  protected override async _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
-    const context = this.#upload(path, options)
-    const single = data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0)
-    return this.#writing(path, () => single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? DEFAULT_PART))
-  }
-
-  protected override async _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
-    const context = this.#upload(path, options)
-    // Told at once where it can be: a long write should not fail at its end.
-    if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
-    const writer = new UploadWriter(context)
-    return {
-      write: chunk => writer.write(chunk),
-      commit: () => this.#writing(path, () => writer.commit()),
-      abort: reason => writer.abort(reason)
-    }
-  }
-
-  async #there (path: string, { signal }: Verb): Promise<boolean> {
-    const { bucket, key } = this.#object(path)
-    return this.#client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
-  }
-
-  protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
-    const objects = paths.map(path => this.#object(path))
-    try {
-      await removeObjects(this.#client, objects, signal!)
-    } finally {
-      for (const path of paths) this.#versions.forget(path)
-    }
-  }
-
-  protected override async _copy (source: string, target: string, { signal }: Verb): Promise<void> {
-    const context = { client: this.#client, from: this.#object(source), to: this.#object(target), storeHeaders: this.#storeHeaders, signal: signal! }
-    await this.#writing(target, () => copyObject(context))
-  }
-
-  /** What was seen of a path before its write is not what is there afterwards, however the write ends. */
-  async #writing<T> (path: string, write: () => Promise<T>): Promise<T> {
-    try {
-      return await write()
-    } finally {
-      this.#versions.forget(path)
-    }
-  }
-
-  // ------------------------------------------------------------------------------------------------ buckets
-
-  /** Makes a bucket; below one there are no directories to make. */
-  protected override async _mkdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, key } = this.#at(path)
-    if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
-    if (key !== '') return
-    const region = await this.#client.region(bucket)
-    const body = Buffer.from(createBucketBody(region))
-    await this.#client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, () => undefined)
-  }
-
-  protected override async _makedirs (path: string, options: Verb): Promise<void> {
-    const { key } = this.#at(path)
-    if (key !== '') return
-    try {
-      await this._mkdir(path, options)
-    } catch (error) {
-      if (!isFsError(error, 'EEXIST')) throw error
-    }
-  }
-
-  protected override async _rmdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, key } = this.#at(path)
-    if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
-    if (key === '') { await this.#client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, () => undefined); return }
-    const { entries } = await this.#page(bucket, `${key}/`, { 'max-keys': 2 }, signal!)
-    if (entries.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
-    if (entries.some(entry => entry.key !== `${key}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
-    await this.#client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, () => undefined)
-  }
-
-  protected override async _sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
-    const at = this.#object(path)
-    return this.#client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
-  }
-
-  protected override _close (): Promise<void> { return this.#client.close() }
-  protected override _drop (): void { this.#client.drop() }
+  protected override async _close (): Promise<void> { await this.#engine?.close() }
+  protected override _drop (): void { this.#engine?.drop() }
 }
 
 function isLoopback (endpoint: string | undefined): boolean {
   return endpoint !== undefined && /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/.test(endpoint)
-}
-
-/**
- * Objects and common prefixes of a page; `base` is the listed directory with its slash. With `markers` objects that only mark
- * a directory are objects like others: what removes a tree needs their names.
- */
-function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string, markers: boolean): FileInfo[] {
-  const found: FileInfo[] = []
-  for (const entry of entries) {
-    if (markers) { found.push(entry.toInfo(bucket)); continue }
-    if (entry.key === base) continue // the marker of the directory itself
-    // An object whose name ends in a slash is how consoles make an empty directory.
-    if (entry.key.endsWith('/')) found.push(directoryInfo(`${bucket}/${entry.key.replace(/\/+$/, '')}`))
-    else found.push(entry.toInfo(bucket))
-  }
-  for (const prefix of prefixes) found.push(directoryInfo(`${bucket}/${prefix.slice(0, -1)}`))
-  return found
 }
 
 /** Temporary keys change with every resolution: their name tells no identity. */

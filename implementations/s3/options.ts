@@ -6,7 +6,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Dispatcher } from 'undici'
 import { FsError } from '../../lib/errors/fs-error.js'
-import { isRegion, parseEndpoint, regionOfEndpoint } from './address.js'
+import { isRegion, parseEndpoint, regionOfEndpoint } from './endpoint.js'
 
 export interface StaticCredentials {
   readonly accessKeyId: string
@@ -121,6 +121,16 @@ export function environmentCredentials (env: Environment): StaticCredentials | u
   }
   const sessionToken = filled(env['AWS_SESSION_TOKEN'])
   return sessionToken === undefined ? { accessKeyId, secretAccessKey } : { accessKeyId, secretAccessKey, sessionToken }
+}
+
+/** The name that tells identities apart without a secret; undefined where only asking would tell. */
+export function identityOf (plan: CredentialPlan, env: Environment = process.env): string | undefined {
+  switch (plan.kind) {
+    case 'anonymous': return 'anonymous'
+    case 'static': return plan.credentials.accessKeyId
+    case 'environment': return environmentCredentials(env)?.accessKeyId
+    default: return undefined
+  }
 }
 
 function planCredentials (options: S3Options, env: Environment): CredentialPlan {

@@ -5,7 +5,8 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { FsError } from '../../lib/errors/fs-error.js'
-import { domainOf, isRegion, parseEndpoint } from './address.js'
+import { domainOf } from './address.js'
+import { isRegion, parseEndpoint } from './endpoint.js'
 import type { Credentials } from './sign.js'
 
 export interface SdkConfigOptions { readonly profile?: string | undefined }

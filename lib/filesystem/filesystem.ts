@@ -149,7 +149,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   }
 
   /** An iterator of which each step is a call. */
-  protected override _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<T>): AsyncIterableIterator<T> {
+  protected override _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<readonly T[]>): AsyncIterableIterator<T> {
     const lease = new Lease(this.#group, path)
     const scope = new Scope(this.#group, operation, path, undefined)
     scope.end() // it only lends its signal: steps are the calls that count
@@ -161,6 +161,10 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
         outer?.addEventListener('abort', stop, { once: true })
         try { return await work() } finally { outer?.removeEventListener('abort', stop) }
       }, lease),
+      check: () => {
+        lease.check()
+        outer?.throwIfAborted()
+      },
       end: () => { lease.release() }
     })
   }

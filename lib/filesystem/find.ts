@@ -63,24 +63,23 @@ export async function findEntries (core: Core, path: string, options: FindOption
 }
 
 /**
- * Entries page by page in the order of the store, memory flat. Recursive: every file below, and those directories that the
+ * Pages in the order of the store, memory flat. Recursive: every file below, and those directories that the
  * store itself lists. The path of a file gives that file.
  *
  * @throws FsError ENOENT where nothing is at the path.
  */
-export async function * listTree (core: Core, path: string, options: ListTreeOptions = {}): AsyncGenerator<FileInfo, void, undefined> {
+export async function * listTree (core: Core, path: string, options: ListTreeOptions = {}): AsyncGenerator<readonly FileInfo[], void, undefined> {
   const { recursive = false } = options
   const directory = core.normalize(path)
   let listed = false
   for await (const page of pages(core, directory, { recursive })) {
-    for (const entry of page) {
-      listed = true
-      yield entry
-    }
+    if (page.length === 0) continue
+    listed = true
+    yield page
   }
   if (listed) return
   const self = await core.info(directory)
-  if (self.type !== 'directory') yield self
+  if (self.type !== 'directory') yield [self]
 }
 
 /**

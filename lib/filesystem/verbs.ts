@@ -31,9 +31,9 @@ let loading: Promise<typeof Derived> | undefined
 
 function derived (): Promise<typeof Derived> { return loading ??= import('./derived.js') }
 
-async function * walkLater (core: BoundCore, path: string, options: WalkOptions): AsyncGenerator<WalkStep, void, undefined> {
+async function * walkLater (core: BoundCore, path: string, options: WalkOptions): AsyncGenerator<[WalkStep], void, undefined> {
   const { walk } = await derived()
-  yield * walk(core, path, options)
+  for await (const step of walk(core, path, options)) yield [step]
 }
 
 /** ENOENT (a part of the path that is no directory, too) is an answer; everything else is an error. */
@@ -42,7 +42,8 @@ function isMissing (error: unknown): boolean { return isFsError(error, 'ENOENT',
 /** The public verbs, once for all implementations: each is one call (see FileSystem), done by the hooks and the rooms beside this file. */
 export abstract class Verbs {
   protected abstract _call<T> (operation: string, path: string | undefined, options: Verb | undefined, work: (core: BoundCore) => Promise<T>, lease?: Lease): Promise<T>
-  protected abstract _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<T>): AsyncIterableIterator<T>
+  /** `begin` gives pages; the iterator hands out their items. */
+  protected abstract _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<readonly T[]>): AsyncIterableIterator<T>
   protected abstract _lease (path: string): Lease
   protected abstract _normalize (path: string): string
   protected abstract get _maxGap (): number
@@ -56,7 +57,7 @@ export abstract class Verbs {
     return this._call('ls', path, options, async core => {
       if (options.refresh === true) this.invalidateCache(path)
       const entries: FileInfo[] = []
-      for await (const entry of listTree(core, path)) entries.push(entry)
+      for await (const page of listTree(core, path)) for (const entry of page) entries.push(entry)
       return entries
     })
   }

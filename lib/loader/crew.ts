@@ -7,6 +7,7 @@ import { realm } from '../owner/realm.js'
 import { WorkerBootstrapError } from '../workers/errors.js'
 import { givesUpShard } from './failures.js'
 import { Link } from './link.js'
+import { blockBytesFor } from './messages.js'
 import type { FromWorker, SetupMessage } from './messages.js'
 import type { ReaderName, ReadSample } from './readers/index.js'
 import { Run } from './run.js'
@@ -25,6 +26,9 @@ export interface CrewOptions {
   readonly onNews: () => void
 }
 
+/** A worker that ends from outside before it is ready is started again so many times. */
+const maxFailedStarts = 3
+
 /** What the consumer meets next. */
 export type Item =
   | { readonly kind: 'sample', readonly sample: ReadSample, readonly job: Job, readonly row: WorkerRow }
@@ -42,6 +46,8 @@ class Slot implements Creditor {
   /** Settles when the worker is there, or is not to be had; never rejects. */
   start: Promise<void> | undefined
   started = false
+  /** In a row. */
+  failedStarts = 0
   /** Bytes of blocks that lie here. */
   owed = 0
   readonly known = new Set<FileSystem>()
@@ -123,7 +129,7 @@ export class Crew {
   }
 
   #nothing (): Item | undefined {
-    if (realm.epoch !== this.#epoch) this.#crash(resetError())
+    if (realm.epoch !== this.#epoch) this.#failure ??= { error: resetError() }
     if (this.#failure !== undefined) return { kind: 'failed', error: this.#failure.error }
     return this.#jobs.length === 0 && this.#runs.size === 0 ? { kind: 'idle' } : undefined
   }
@@ -211,11 +217,12 @@ export class Crew {
       })
     } catch (error) {
       slot.start = undefined
-      if (diedAtStart(error)) this.#died(slot, error)
+      if (diedAtStart(error) && ++slot.failedStarts < maxFailedStarts) this.#assign(slot)
       else this.#crash(error)
       return
     }
     slot.start = undefined
+    slot.failedStarts = 0
     slot.link = link
     slot.row = new WorkerRow(link.owner)
     slot.known.clear()
@@ -272,7 +279,7 @@ export class Crew {
     if (realm.epoch !== this.#epoch) { this.#crash(resetError()); return }
     const { run } = slot
     if (run?.ended !== undefined) slot.run = undefined
-    else if (run !== undefined && !run.died()) {
+    else if (run !== undefined && !run.died(this.#mayRead(slot))) {
       const failure = new FsError('FORKFS_WORKER_DIED', 'three workers in a row died while they read it, none of them after one more sample', {
         operation: 'read', path: run.job.shard, retry: 'exhausted', cause: error
       })
@@ -281,6 +288,12 @@ export class Crew {
     }
     this.#assign(slot)
     this.#options.onNews()
+  }
+
+  /** Without credit a worker waits, and its shard has no part in its death. */
+  #mayRead ({ owed }: Slot): boolean {
+    const { prefetchBytes } = this.#options.setup
+    return owed === 0 || owed + blockBytesFor(prefetchBytes) <= prefetchBytes
   }
 
   /** Nothing can go on. */

@@ -49,3 +49,8 @@ export type FromWorker =
   | { readonly kind: 'block', readonly run: number, readonly at: number, readonly skipped: number }
   /** The run is over, by its end or by an error (encoded). `resets`: of the worker's realm. */
   | { readonly kind: 'done', readonly run: number, readonly skipped: number, readonly resets: number, readonly failed: boolean, readonly error?: unknown }
+
+/** Size of a packed block: small enough that a few of them are within what a worker may park. */
+export function blockBytesFor (prefetchBytes: number): number {
+  return Math.min(1024 * 1024, Math.max(4096, Math.floor(prefetchBytes / 16) * 4))
+}

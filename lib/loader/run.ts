@@ -97,17 +97,19 @@ export class Run {
 
   /**
    * Its worker died. What has arrived stays; the sample that was cut off is forgotten.
+   * @param reading whether it had room for more: otherwise the shard had no part in it
    * @returns whether another worker should go on; false where three died without one sample between them
    */
-  died (): boolean {
+  died (reading: boolean): boolean {
     for (const [at, { block, ...rest }] of this.parked.entries()) {
       if (block !== undefined) this.parked[at] = { ...rest, block: undefined, samples: this.#decode(block) }
     }
     this.#decoder.discard()
     this.#decoder = this.#newDecoder()
     this.skippedSeen = 0
-    this.#deaths = this.#reached.skip > this.#diedAt ? 1 : this.#deaths + 1
+    if (this.#reached.skip > this.#diedAt) this.#deaths = 0
     this.#diedAt = this.#reached.skip
+    if (reading) this.#deaths++
     return this.#deaths < maxDeaths
   }
 

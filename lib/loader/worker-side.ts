@@ -8,6 +8,7 @@ import { revive } from '../registry/revive.js'
 import { callDataChannel } from '../workers/context.js'
 import type { DataChannel } from '../workers/data-channel.js'
 import { BlockPool } from './block-pool.js'
+import { blockBytesFor } from './messages.js'
 import type { FromWorker, ReadMessage, SetupMessage, ToWorker } from './messages.js'
 import { newCounters, openReader } from './readers/index.js'
 import type { ReaderCounters } from './readers/index.js'
@@ -71,7 +72,7 @@ class ShardServer {
   #begin (setup: SetupMessage): void {
     this.#setup = setup
     this.#owed = setup.owed
-    this.#blockBytes = Math.min(MiB, Math.max(4 * KiB, Math.floor(setup.prefetchBytes / 16) * 4))
+    this.#blockBytes = blockBytesFor(setup.prefetchBytes)
     this.#pool = new BlockPool(this.#blockBytes)
   }
 

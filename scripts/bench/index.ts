@@ -100,7 +100,7 @@ async function measureWith (options: BenchOptions, signal: AbortSignal, cleanup:
     library: libraryUrl('index').includes('/package/') ? 'as published (bundled files)' : 'module by module (not bundled)'
   }
   say(`${facts.machine} · Node ${facts.node} · load ${facts.load}\n${facts.peers}\nserver: ${facts.server}; forkfs ${facts.library}\n`)
-  const results = await runRounds(chosen, { rounds: options.rounds, stage, serverPids, signal, say })
+  const results = await runRounds(chosen, { rounds: options.rounds, stage, serverPids, signal, profile: options.profile, say })
   for (const result of results) say(`\n${result.case.title}\n${caseTable(result)}${result.failures.map(text => `\n${text}`).join('')}`)
   say(`\n${targetTable(results)}`)
   if (options.write) await writePage(results, stage, facts)

@@ -38,6 +38,7 @@ function sleep (ms: number): Promise<void> { return new Promise(resolve => setTi
  */
 export async function waitForQuiet (mostMs: number): Promise<{ readonly waitedMs: number, readonly quiet: boolean }> {
   const started = performance.now()
+  if (mostMs <= 0) return { waitedMs: 0, quiet: false }
   for (;;) {
     const [busy, from] = [busySeconds(), performance.now()]
     if (Number.isNaN(busy)) return { waitedMs: 0, quiet: true }

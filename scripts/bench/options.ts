@@ -1,4 +1,5 @@
 /** The command line of the benchmark. */
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 export interface BenchOptions {
@@ -10,17 +11,21 @@ export interface BenchOptions {
   readonly write: boolean
   /** Fetch the peers that are not in the repository first. */
   readonly install: boolean
+  /** Folder for V8 profiles of every measuring process; what is measured then is slower. */
+  readonly profile: string | undefined
   readonly help: boolean
 }
 
 export const usage = `Usage: npm run bench -- [--rounds N] [--quick] [--only NAME[,NAME]] [--write | --no-write] [--install]
+                      [--profile FOLDER]
 
   --rounds N    interleaved rounds, integer >= 1 (default 5; 2 with --quick)
   --quick       small sizes: shows that everything runs, its numbers are no result
   --only NAMES  some of the cases, separated by commas
   --write       write docs/performance.md (default for a full run of all cases)
   --no-write    print the tables only (default with --quick and --only)
-  --install     fetch peers that are no dependency of the repository into $XDG_CACHE_HOME/forkfs-bench first`
+  --install     fetch peers that are no dependency of the repository into $XDG_CACHE_HOME/forkfs-bench first
+  --profile F   let every measuring process write a V8 CPU profile into the folder F; nothing is written to docs/`
 
 /** @throws TypeError or RangeError for what it does not take */
 export function parseOptions (args: readonly string[], cases: readonly string[]): BenchOptions {
@@ -33,6 +38,7 @@ export function parseOptions (args: readonly string[], cases: readonly string[])
       only: { type: 'string' },
       write: { type: 'boolean' },
       install: { type: 'boolean', default: false },
+      profile: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false }
     }
   })
@@ -44,8 +50,9 @@ export function parseOptions (args: readonly string[], cases: readonly string[])
     rounds: rounds(values.rounds, values.quick ? 2 : 5),
     quick: values.quick,
     only,
-    write: values.write ?? (!values.quick && only === undefined),
+    write: values.profile === undefined && (values.write ?? (!values.quick && only === undefined)),
     install: values.install,
+    profile: values.profile === undefined ? undefined : resolve(values.profile),
     help: values.help
   }
 }

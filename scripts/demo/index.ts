@@ -102,8 +102,8 @@ async function withDeath ({ options, server, fs, signal, ledger }: Stage, paths:
   const check = ledger.check()
   using progress = new ProgressLine('reading', ledger.bytes)
   let killed: string | undefined
-  // Workers that may read little ahead are surely in the middle of a shard.
-  const prefetchBytes = Math.ceil(shardSize(options.bytes) / 4)
+  // Workers that may read one shard ahead have not read everything when one of them is killed.
+  const prefetchBytes = shardSize(options.bytes)
   const killOne = (stats: () => LoaderStats): void => {
     if (killed !== undefined || check.seen < check.expected / 3) return
     const victim = stats().perWorker.findLast(({ owner }) => owner.pid !== process.pid)

@@ -14,7 +14,9 @@ export interface Break {
   readonly type: new (options: Options) => MemoryFileSystem
 }
 
-async function * mapped (pages: AsyncIterable<readonly FileInfo[]>, each: (page: readonly FileInfo[]) => readonly FileInfo[]): AsyncGenerator<readonly FileInfo[], void, undefined> {
+type Page = readonly FileInfo[]
+
+async function * mapped (pages: AsyncIterable<Page>, each: (page: Page) => Page): AsyncGenerator<Page, void, undefined> {
   for await (const page of pages) yield each(page)
 }
 
@@ -102,7 +104,9 @@ class ShowsHalfAWrite extends MemoryFileSystem {
       ...writer,
       write: async chunk => {
         await writer.write(chunk)
-        if (options.flag !== 'wx' && options.ifMatch === undefined) await super._write(path, chunk, {})
+        const shown = await super._openWriter(path, {})
+        await shown.write(chunk)
+        await shown.commit()
       }
     }
   }
@@ -154,7 +158,7 @@ class RemembersListings extends MemoryFileSystem {
     const pages = this.#kept.get(key) ?? []
     if (!this.#kept.has(key)) for await (const page of super._list(path, options)) pages.push(page)
     this.#kept.set(key, pages)
-    yield * pages
+    yield* pages
   }
 }
 
@@ -242,8 +246,8 @@ class SameChecksum extends MemoryFileSystem {
 
 export const breaks: readonly Break[] = [
   { what: 'pads ranges that reach past the end', family: 'catFile()', type: PadsRanges },
-  { what: 'pads ranges that reach past the end', family: 'catRanges()', type: PadsRanges },
   { what: 'gives at most 64 KiB of a file', family: 'catFile()', type: CutsLongReads },
+  { what: 'gives at most 64 KiB of a range', family: 'catRanges()', type: CutsLongReads },
   { what: 'takes negative offsets for positive ones', family: 'catFile()', type: CountsFromTheWrongEnd },
   { what: 'gives its own bytes away', family: 'catFile()', type: GivesItsOwnBytes },
   { what: 'reads whatever version is there', family: 'open() for reading', type: IgnoresVersions },

@@ -1,3 +1,4 @@
+import { allocate } from '../../file/expect.js'
 import { parseJson } from './jsonl.js'
 import type { Bytes } from '../../filesystem/types.js'
 import type { ReaderName, ReadSample, SampleSink } from './types.js'
@@ -32,8 +33,7 @@ export class SampleCollector implements SampleSink {
   /** What was completed since the last call. */
   take (): ReadSample[] {
     const taken = this.#taken
-    if (taken.length === 0) return taken
-    this.#taken = []
+    this.#taken = [] // also where it is empty: it would fill behind the caller's back
     return taken
   }
 
@@ -121,5 +121,7 @@ export class SampleCollector implements SampleSink {
 }
 
 function copyOf (block: Uint8Array, start: number, end: number): Bytes {
-  return block.slice(start, end) as Bytes
+  const copy = allocate(end - start) // slice() would zero it first
+  copy.set(block.subarray(start, end))
+  return copy
 }

@@ -72,4 +72,4 @@ export class WorkerSide {
   }
 }
 
-async function * later (fetch: () => Promise<unknown[]>): AsyncGenerator<unknown, void, undefined> { yield * await fetch() }
+async function * later (fetch: () => Promise<unknown[]>): AsyncGenerator<unknown, void, undefined> { yield* await fetch() }

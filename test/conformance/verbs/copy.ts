@@ -192,7 +192,7 @@ export function copy (suite: Suite): void {
     })
 
     suite.it('moves a directory with all that is below it, into one that exists too', async ({ fs, at, seed, files }) => {
-      await seed({ 'd/a': 'a', 'd/e/b': 'b', 'dd': 'sibling', 'in/x': '' })
+      await seed({ 'd/a': 'a', 'd/e/b': 'b', dd: 'sibling', 'in/x': '' })
       await fs.mv(at('d'), at('moved'), { recursive: true })
       assert.deepEqual(await files(), ['dd', 'in/x', 'moved/a', 'moved/e/b'])
       await fs.mv(at('moved'), at('in'), { recursive: true })

@@ -68,7 +68,7 @@ export function list (suite: Suite): void {
 
     suite.it('keeps a, a.b and a/b apart', async context => {
       const { fs, at, seed } = context
-      await seed({ 'a/b': '1', 'a.b': '2', 'a!': '3', 'a0': '4' })
+      await seed({ 'a/b': '1', 'a.b': '2', 'a!': '3', a0: '4' })
       assert.deepEqual(named(context, await fs.ls(at(''))), ['d a', 'f a!', 'f a.b', 'f a0'])
       assert.deepEqual(named(context, await fs.ls(at('a'))), ['f a/b'])
     })

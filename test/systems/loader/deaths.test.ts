@@ -8,6 +8,8 @@ import { all, checkedKey, putTars, startStore } from './support.js'
 import type { Store } from './support.js'
 
 const deadly = new URL('./fixtures/deadly.reader.js', import.meta.url)
+/** In one reading: a third one without a sample in between would be the shard's fault. */
+const mostKills = 2
 const bytes = (at: number): number => 2000 + 3000 * (at % 7)
 
 describe('DataLoader when workers die', function () {
@@ -58,7 +60,7 @@ describe('DataLoader when workers die', function () {
     let next = random.below(40)
     for await (const sample of loader) {
       found.push(checkedKey(sample, bytes))
-      if (found.length < next || kills === 6) continue
+      if (found.length < next || kills === mostKills) continue
       next = found.length + 1 + random.below(60)
       for (let turns = random.below(30); turns > 0; turns--) await new Promise(resolve => { setImmediate(resolve) })
       if (killOne(kind, loader, random)) kills++
@@ -70,12 +72,17 @@ describe('DataLoader when workers die', function () {
     for (const ordered of [true, false]) {
       const seed = (Date.now() + (ordered ? 0 : 7)) % 1_000_000
       it(`gives every sample once${ordered ? ', in order,' : ''} over kills of ${kind} workers at random moments (seed ${seed})`, async () => {
-        const { found, loader, kills } = await readWithKills(kind, seed, { ordered })
-        assert.deepEqual(ordered ? found : found.sort(), ordered ? keys : [...keys].sort())
-        const { restarts, perWorker, samples } = loader.stats
-        assert.equal(samples, keys.length)
-        assert.ok(kills > 0 && restarts > 0 && restarts <= kills, `${kills} kills, ${restarts} restarts`)
-        assert.equal(perWorker.reduce((sum, row) => sum + row.samples, 0), keys.length)
+        let replaced = 0
+        for (let round = 0; round < 4; round++) {
+          const { found, loader, kills } = await readWithKills(kind, seed + round, { ordered })
+          assert.deepEqual(ordered ? found : found.sort(), ordered ? keys : [...keys].sort())
+          const { restarts, perWorker, samples } = loader.stats
+          assert.equal(samples, keys.length)
+          assert.equal(perWorker.reduce((sum, row) => sum + row.samples, 0), keys.length)
+          assert.ok(restarts <= kills, `${kills} kills, ${restarts} restarts`)
+          replaced += restarts
+        }
+        assert.ok(replaced > 0)
       })
     }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Addresses, copySource, encodeKey, isHostable, isRegion, needsSdk, parseEndpoint, parsePath, regionOfEndpoint } from '../../../implementations/s3/address.js'
+import { Addresses, copySource, encodeKey, isHostable, needsSdk, parsePath } from '../../../implementations/s3/address.js'
+import { isRegion, parseEndpoint, regionOfEndpoint } from '../../../implementations/s3/endpoint.js'
 
 describe('encodeKey()', () => {
   it('keeps every byte of a key and nothing but unreserved characters and slashes', () => {

@@ -10,7 +10,8 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { isFsError } from '../../../lib/errors/fs-error.js'
-import { CredentialSource, credentialSource, givenCredentials, identityOf } from '../../../implementations/s3/credentials.js'
+import { CredentialSource, credentialSource, givenCredentials } from '../../../implementations/s3/credentials.js'
+import { identityOf } from '../../../implementations/s3/options.js'
 import type { Credentials } from '../../../implementations/s3/sign.js'
 
 const run = promisify(execFile)

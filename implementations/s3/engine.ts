@@ -1,0 +1,280 @@
+import { FsError, isFsError } from '../../lib/errors/index.js'
+import type { ListOptions } from '../../lib/filesystem/core.js'
+import { directoryInfo } from '../../lib/filesystem/paths.js'
+import { readWhole } from '../../lib/filesystem/read-span.js'
+import type { FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
+import { needsSdk, parsePath } from './address.js'
+import type { S3Path } from './address.js'
+import { S3Client } from './client.js'
+import type { S3ClientOptions } from './client.js'
+import { copyObject } from './copy.js'
+import { parseList } from './lists.js'
+import type { ListPage } from './lists.js'
+import type { ResolvedS3Options } from './options.js'
+import { readBeginning, readRange } from './read.js'
+import type { ReadContext } from './read.js'
+import { removeObjects } from './remove.js'
+import { createBucketBody, parseBuckets } from './replies.js'
+import { canonicalQuery } from './sign.js'
+import { Versions } from './versions.js'
+import { DEFAULT_PART, markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
+import type { UploadContext } from './writer.js'
+
+/** Above it a PUT is cut into parts: they go in parallel, and a failure costs one part. */
+const PUT_LIMIT = 16 * 1024 * 1024
+
+/** The verbs of S3 on the wire: all that a program which only imports forkfs does not need. */
+export class S3Engine {
+  readonly client: S3Client
+  readonly #settings: ResolvedS3Options
+  readonly #concurrency: number
+  readonly #versions = new Versions()
+
+  constructor (options: S3ClientOptions) {
+    this.#settings = options.settings
+    this.#concurrency = options.maxConcurrency
+    this.client = new S3Client(options)
+  }
+
+  // ------------------------------------------------------------------------------------------------ paths
+
+  #at (path: string): S3Path {
+    const at = parsePath(path, this.#settings.versionAware)
+    if (needsSdk(at.bucket, this.#settings.endpoint !== undefined)) {
+      throw new FsError('FORKFS_NOT_SUPPORTED', 'directory buckets and access point ARNs are not supported yet; use the bucket or an access point alias', { path })
+    }
+    if (at.key.length > 1024 / 4 && Buffer.byteLength(at.key) > 1024) throw new FsError('EINVAL', 'a key has at most 1,024 bytes of UTF-8', { path: `${path.slice(0, 100)}…` })
+    return at
+  }
+
+  /** A path that must name an object. */
+  #object (path: string): S3Path {
+    const at = this.#at(path)
+    if (at.key === '') throw new FsError('EISDIR', at.bucket === '' ? 'it is the list of buckets' : 'it is a bucket', { path })
+    return at
+  }
+
+  #versionQuery (path: string, { versionId }: S3Path): string {
+    const id = versionId ?? (this.#settings.versionAware ? this.#versions.get(path) : undefined)
+    return id === undefined ? '' : canonicalQuery({ versionId: id })
+  }
+
+  #seen (path: string, headers: ReplyHeaders): void {
+    if (this.#settings.versionAware) this.#versions.see(path, headers['x-amz-version-id'])
+  }
+
+  /** Forget which versions were seen, of one path or of all. */
+  forget (path: string | undefined): void { this.#versions.forget(path) }
+
+  // ------------------------------------------------------------------------------------------------ reading
+
+  async info (path: string, { signal }: Verb): Promise<FileInfo> {
+    const at = this.#at(path)
+    if (at.bucket === '') return directoryInfo('')
+    if (at.key === '') {
+      await this.client.call({ operation: 'HeadBucket', method: 'HEAD', bucket: at.bucket }, signal!, () => undefined)
+      return directoryInfo(at.bucket)
+    }
+    try {
+      const request = { operation: 'HeadObject', method: 'HEAD', bucket: at.bucket, key: at.key, query: this.#versionQuery(path, at) } as const
+      return await this.client.call(request, signal!, reply => this.#infoOf(path, reply))
+    } catch (error) {
+      if (!isFsError(error, 'ENOENT') || at.versionId !== undefined) throw error
+      const { entries, prefixes } = await this.#page(at.bucket, `${at.key}/`, { 'max-keys': 1 }, signal!)
+      if (entries.length + prefixes.length === 0) throw error
+      return directoryInfo(path)
+    }
+  }
+
+  #infoOf (path: string, { headers }: NetReply): FileInfo {
+    this.#seen(path, headers)
+    const metadata: Record<string, string> = {}
+    for (const [name, value] of Object.entries(headers)) if (name.startsWith('x-amz-meta-') && name !== markHeader && value !== undefined) metadata[name.slice('x-amz-meta-'.length)] = value
+    const info: Record<string, unknown> & FileInfo = {
+      name: path,
+      size: headers['content-length'] === undefined ? undefined : Number(headers['content-length']),
+      type: 'file',
+      modified: headers['last-modified'] === undefined ? undefined : new Date(headers['last-modified']),
+      etag: headers['etag'],
+      contentType: headers['content-type'],
+      versionId: headers['x-amz-version-id'],
+      storageClass: headers['x-amz-storage-class'],
+      metadata
+    }
+    for (const name of Object.keys(info)) if (info[name] === undefined && name !== 'size') delete info[name]
+    return info
+  }
+
+  async * list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    const at = this.#at(path)
+    if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
+    const base = at.key === '' ? '' : `${at.key}/`
+    const query = recursive ? {} : { delimiter: '/' }
+    let token: string | undefined
+    do {
+      const page = await this.#page(at.bucket, base + prefix, { ...query, 'continuation-token': token }, signal!)
+      yield entriesOf(page, at.bucket, base, temporary)
+      if (page.truncated && (page.nextToken === undefined || page.nextToken === token)) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no new token', { path })
+      token = page.nextToken
+    } while (token !== undefined)
+  }
+
+  #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
+    const full = canonicalQuery({ 'list-type': 2, 'encoding-type': 'url', prefix: prefix === '' ? undefined : prefix, ...query })
+    return this.client.call({ operation: 'ListObjectsV2', method: 'GET', bucket, query: full }, signal, reply => parseList(reply.body))
+  }
+
+  async *#listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    let token: string | undefined
+    do {
+      const query = canonicalQuery({ 'continuation-token': token })
+      const { buckets, nextToken } = await this.client.call({ operation: 'ListBuckets', method: 'GET', bucket: '', query }, signal, reply => parseBuckets(reply.body))
+      const entries = buckets.map(({ name, created }): FileInfo => ({ ...directoryInfo(name), created }))
+      if (!recursive) yield entries.filter(({ name }) => name.startsWith(prefix))
+      else for (const { name } of entries) yield* this.list(name, { recursive, signal })
+      token = nextToken
+    } while (token !== undefined)
+  }
+
+  #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
+    const at = this.#object(path)
+    const seen = (headers: ReplyHeaders): void => { this.#seen(path, headers) }
+    const query = this.#versionQuery(path, at)
+    return { client: this.client, bucket: at.bucket, key: at.key, query, checksums: this.#settings.checksums, signal: signal!, ifMatch, into, seen }
+  }
+
+  async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+    return readRange(this.#reading(path, options), start, end)
+  }
+
+  readAll (path: string, options: RangeOptions): Promise<RangeRead> {
+    return readWhole({
+      _concurrency: this.#concurrency,
+      _partBytes: DEFAULT_PART,
+      _readRange: async (name, start, end, inner) => {
+        const context = this.#reading(name, inner)
+        return start === 0 && inner.into === undefined ? readBeginning(context, DEFAULT_PART) : readRange(context, start, end)
+      }
+    }, path, options as RangeOptions & { readonly signal: AbortSignal })
+  }
+
+  // ------------------------------------------------------------------------------------------------ writing
+
+  get #storeHeaders (): string[] {
+    const { serverSideEncryption, kmsKeyId } = this.#settings
+    const headers = serverSideEncryption === undefined ? [] : ['x-amz-server-side-encryption', serverSideEncryption]
+    if (kmsKeyId !== undefined) headers.push('x-amz-server-side-encryption-aws-kms-key-id', kmsKeyId)
+    return headers
+  }
+
+  #upload (path: string, options: Verb & WriteOptions): UploadContext {
+    const { bucket, key } = this.#object(path)
+    const { partBytes } = options
+    if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
+    return { client: this.client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options }
+  }
+
+  async write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
+    const context = this.#upload(path, options)
+    const single = data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0)
+    return this.#writing(path, () => single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? DEFAULT_PART))
+  }
+
+  async openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
+    const context = this.#upload(path, options)
+    // Told at once where it can be: a long write should not fail at its end.
+    if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
+    const writer = new UploadWriter(context)
+    return {
+      write: chunk => writer.write(chunk),
+      commit: () => this.#writing(path, () => writer.commit()),
+      abort: reason => writer.abort(reason)
+    }
+  }
+
+  async #there (path: string, { signal }: Verb): Promise<boolean> {
+    const { bucket, key } = this.#object(path)
+    return this.client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+  }
+
+  async delete (paths: readonly string[], { signal }: Verb): Promise<void> {
+    const objects = paths.map(path => this.#object(path))
+    try {
+      await removeObjects(this.client, objects, signal!)
+    } finally {
+      for (const path of paths) this.#versions.forget(path)
+    }
+  }
+
+  async copy (source: string, target: string, { signal }: Verb): Promise<void> {
+    const context = { client: this.client, from: this.#object(source), to: this.#object(target), storeHeaders: this.#storeHeaders, signal: signal! }
+    await this.#writing(target, () => copyObject(context))
+  }
+
+  /** What was seen of a path before its write is not what is there afterwards, however the write ends. */
+  async #writing<T> (path: string, write: () => Promise<T>): Promise<T> {
+    try {
+      return await write()
+    } finally {
+      this.#versions.forget(path)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ buckets
+
+  /** Makes a bucket; below one there are no directories to make. */
+  async mkdir (path: string, { signal }: Verb): Promise<void> {
+    const { bucket, key } = this.#at(path)
+    if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
+    if (key !== '') return
+    const region = await this.client.region(bucket)
+    const body = Buffer.from(createBucketBody(region))
+    await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, () => undefined)
+  }
+
+  async makedirs (path: string, options: Verb): Promise<void> {
+    const { key } = this.#at(path)
+    if (key !== '') return
+    try {
+      await this.mkdir(path, options)
+    } catch (error) {
+      if (!isFsError(error, 'EEXIST')) throw error
+    }
+  }
+
+  async rmdir (path: string, { signal }: Verb): Promise<void> {
+    const { bucket, key } = this.#at(path)
+    if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
+    if (key === '') { await this.client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, () => undefined); return }
+    const { entries } = await this.#page(bucket, `${key}/`, { 'max-keys': 2 }, signal!)
+    if (entries.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
+    if (entries.some(entry => entry.key !== `${key}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
+    await this.client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, () => undefined)
+  }
+
+  async sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
+    const at = this.#object(path)
+    return this.client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
+  }
+
+  close (): Promise<void> { return this.client.close() }
+  drop (): void { this.client.drop() }
+}
+
+/**
+ * Objects and common prefixes of a page; `base` is the listed directory with its slash. With `markers` objects that only mark
+ * a directory are objects like others: what removes a tree needs their names.
+ */
+function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string, markers: boolean): FileInfo[] {
+  const found: FileInfo[] = []
+  for (const entry of entries) {
+    if (markers) { found.push(entry.toInfo(bucket)); continue }
+    if (entry.key === base) continue // the marker of the directory itself
+    // An object whose name ends in a slash is how consoles make an empty directory.
+    if (entry.key.endsWith('/')) found.push(directoryInfo(`${bucket}/${entry.key.replace(/\/+$/, '')}`))
+    else found.push(entry.toInfo(bucket))
+  }
+  for (const prefix of prefixes) found.push(directoryInfo(`${bucket}/${prefix.slice(0, -1)}`))
+  return found
+}
