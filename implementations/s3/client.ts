@@ -85,7 +85,8 @@ export class S3Client {
   async call<T> (request: S3Request, signal: AbortSignal, read: (reply: NetReply) => T): Promise<T> {
     let result: { readonly value: T } | undefined
     const path = request.key === undefined || request.key === '' ? request.bucket : `${request.bucket}/${request.key}`
-    const context: FailureContext = { path, exclusive: request.exclusive }
+    const writes = request.method === 'PUT' || request.method === 'POST'
+    const context: FailureContext = { path, exclusive: request.exclusive, conditional: writes && request.headers?.includes('if-match') === true }
     const sent: Sent = {}
     await this.net.send({
       operation: request.operation,

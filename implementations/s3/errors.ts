@@ -31,6 +31,8 @@ export interface FailureContext {
   readonly path?: string | undefined
   /** The request was a create that had to find nothing (`If-None-Match: *`): a refused precondition is EEXIST. */
   readonly exclusive?: boolean | undefined
+  /** The request was a write over one version: an object that is gone is not that version. */
+  readonly conditional?: boolean | undefined
   /** The client's idea of the store's time, ms: a refused request without a body may be a matter of clocks. @defaultValue Date.now() */
   readonly now?: number | undefined
 }
@@ -187,6 +189,9 @@ function translate (status: number, headers: ReplyHeaders, fields: ErrorFields |
   let [code, retry, condition, action] = rowOf(status, s3Code)
   if (code === 'FORKFS_CHANGED' && context.exclusive === true && (s3Code === 'PreconditionFailed' || status === 412)) {
     [code, condition] = ['EEXIST', 'the object exists already']
+  }
+  if (code === 'ENOENT' && context.conditional === true && (s3Code === 'NoSuchKey' || s3Code === '')) {
+    [code, condition] = ['FORKFS_CHANGED', 'the object is gone']
   }
   const serverTime = timeOf(fields?.['ServerTime'] ?? header(headers, 'date'))
   if (status === 403 && s3Code === '' && serverTime !== undefined && Math.abs(serverTime.getTime() - (context.now ?? Date.now())) > SKEW_MS) {

@@ -116,7 +116,7 @@ export class Crew {
         const sample = batch.samples[this.#batchAt++]
         if (sample === undefined) this.#batch = undefined
         else if (sample.error === undefined) return { kind: 'sample', sample, job: batch.run.job, row: batch.row }
-        else if (this.#options.setup.onError === 'raise') return this.#fail(sample.error)
+        else if (this.#options.setup.onError === 'raise') return this.#fail(Object.assign(sample.error, { shard: batch.run.job.shard }))
         else this.#skipped++
         continue
       }

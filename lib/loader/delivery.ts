@@ -39,6 +39,7 @@ export class Delivery {
   /** Samples of the buffer that was left, as they come back; undefined when there is (no longer) anything to wait for. */
   #reread: Map<string, Taken> | undefined
   readonly #waiting: Waiter[] = []
+  #serving = false
   #ended = false
   #failure: { readonly error: unknown } | undefined
   #released: Promise<void> | undefined
@@ -71,15 +72,20 @@ export class Delivery {
 
   /** Give what can be given to those who wait. */
   serve (): void {
+    if (this.#serving) return // news while jobs are added: the loop below goes on with it
+    this.#serving = true
+    this.#options.crew.referenced = this.#serveAll()
+    this.#serving = false
+  }
+
+  /** @returns whether somebody still waits */
+  #serveAll (): boolean {
     for (let waiter = this.#waiting[0]; waiter !== undefined; waiter = this.#waiting[0]) {
-      if (!this.#gather(waiter.size)) {
-        this.#options.crew.referenced = true
-        return
-      }
+      if (!this.#gather(waiter.size)) return true
       this.#waiting.shift()
       this.#settle(waiter, this.#emit(waiter.size))
     }
-    this.#options.crew.referenced = false
+    return false
   }
 
   /** Reject all who wait, now and later, once the workers have ended; samples that nobody has taken are dropped. */

@@ -1,5 +1,6 @@
 import type { FileSystem } from '../filesystem/filesystem.js'
 import type { FileHandle } from '../filesystem/types.js'
+import type { BlockPool } from './block-pool.js'
 import type { ShardInput } from './readers/types.js'
 
 export interface SourceOptions {
@@ -10,6 +11,11 @@ export interface SourceOptions {
   readonly sliceBytes: number
   readonly signal: AbortSignal
   readonly etag: string | undefined
+  /**
+   * Buffers of `readBytes` to read into, again and again: fresh ones cost twice the copy, and garbage collections besides. Such reads are
+   * waited for when the shard is left; without it they end with the signal.
+   */
+  readonly buffers: BlockPool | undefined
 }
 
 /**
@@ -57,6 +63,7 @@ export class ShardSource implements ShardInput {
           yield slice
           signal.throwIfAborted()
         }
+        reads.giveBack(data)
       }
     } finally {
       await reads.end()
@@ -72,12 +79,14 @@ class Reads {
   readonly #controller = new AbortController()
   readonly #forward = (): void => { this.#controller.abort(this.#outer.reason) }
   readonly #size: number
+  readonly #buffers: BlockPool | undefined
   readonly #pending: Array<Promise<Uint8Array>> = []
   #next: number
 
-  constructor (file: FileHandle, start: number, { readBytes, signal }: SourceOptions) {
+  constructor (file: FileHandle, start: number, { readBytes, signal, buffers }: SourceOptions) {
     this.#file = file
     this.#readBytes = readBytes
+    this.#buffers = buffers
     this.#outer = signal
     this.#size = file.size ?? 0
     this.#next = start
@@ -88,18 +97,30 @@ class Reads {
   ask (): void {
     if (this.#next >= this.#size) return
     const end = Math.min(this.#next + this.#readBytes, this.#size)
-    const read = this.#file.readRange(this.#next, end, { signal: this.#controller.signal })
+    const read = this.#buffers === undefined
+      ? this.#file.readRange(this.#next, end, { signal: this.#controller.signal })
+      : this.#readInto(new Uint8Array(this.#buffers.take(this.#readBytes), 0, end - this.#next), this.#next)
     read.catch(() => {}) // seen when its turn comes, or not wanted any more
     this.#pending.push(read)
     this.#next = end
   }
 
-  async next (): Promise<Uint8Array | undefined> { return await this.#pending.shift() }
+  async #readInto (target: Uint8Array, position: number): Promise<Uint8Array> {
+    const { bytesRead } = await this.#file.read(target, 0, target.length, position)
+    return target.subarray(0, bytesRead)
+  }
+
+  /** The bytes are used. */
+  giveBack (data: Uint8Array): void {
+    if (data.buffer instanceof ArrayBuffer) this.#buffers?.put([data.buffer])
+  }
+
+  async next (): Promise<Uint8Array | undefined> { return this.#pending.shift() }
 
   /** Nothing is under way any more when this resolves. */
   async end (): Promise<void> {
     this.#outer.removeEventListener('abort', this.#forward)
     if (this.#pending.length > 0) this.#controller.abort(new Error('not wanted any more'))
-    await Promise.allSettled(this.#pending)
+    for (const read of await Promise.allSettled(this.#pending)) if (read.status === 'fulfilled') this.giveBack(read.value)
   }
 }

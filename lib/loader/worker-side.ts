@@ -20,17 +20,18 @@ const KiB = 1024
 const MiB = 1024 * KiB
 /** Values of a custom reader travel together up to here. */
 const valueBytes = 256 * KiB
+const readsAtOnce = 3
 
 /** Called once in each thread and process of a loader. It goes on until its channel is closed. */
 export async function serveLoader (): Promise<OwnerTag> {
   const data = await callDataChannel()
-  void new ShardServer(data, fs => revive(fs, { allowModules: true }) as FileSystem)
+  void new ShardServer(data, fs => revive(fs, { allowModules: true }) as FileSystem, true)
   return currentOwner()
 }
 
 /** The same in the loader's own thread, with the filesystems themselves. */
 export function serveHere (data: DataChannel, filesystems: readonly FileSystem[]): void {
-  void new ShardServer(data, (_descriptor, number) => filesystems[number]!)
+  void new ShardServer(data, (_descriptor, number) => filesystems[number]!, false)
 }
 
 interface Run { readonly number: number, readonly controller: AbortController, readonly counters: ReaderCounters, source: ShardSource | undefined }
@@ -38,16 +39,21 @@ interface Run { readonly number: number, readonly controller: AbortController, r
 class ShardServer {
   readonly #data: DataChannel
   readonly #revive: (fs: unknown, number: number) => FileSystem
+  readonly #alone: boolean
   readonly #filesystems: FileSystem[] = []
   #setup!: SetupMessage
   /** Bytes posted that did not come back. */
   #owed = 0
   #blockBytes = 0
+  #readBytes = 0
   #pool!: BlockPool
+  #buffers: BlockPool | undefined
   #room: (() => void) | undefined
   #run: Run | undefined
 
-  constructor (data: DataChannel, reviveOne: (fs: unknown, number: number) => FileSystem) {
+  /** @param alone it ends with its thread or process, and what it reads with it */
+  constructor (data: DataChannel, reviveOne: (fs: unknown, number: number) => FileSystem, alone: boolean) {
+    this.#alone = alone
     this.#data = data
     this.#revive = reviveOne
     data.onMessage((message, blocks) => { this.#receive(message as ToWorker, blocks) })
@@ -74,6 +80,8 @@ class ShardServer {
     this.#owed = setup.owed
     this.#blockBytes = blockBytesFor(setup.prefetchBytes)
     this.#pool = new BlockPool(this.#blockBytes)
+    this.#readBytes = Math.min(4 * MiB, Math.max(64 * KiB, Math.floor(setup.prefetchBytes / 16)))
+    if (this.#alone) this.#buffers = new BlockPool(this.#readBytes)
   }
 
   /** What can not be revived is told by the first shard that needs it. */
@@ -110,8 +118,9 @@ class ShardServer {
   async #readBuiltIn (run: Run, { path, shard, fs, skip, anchor, etag }: ReadMessage, name: Parameters<typeof openReader>[0]): Promise<void> {
     const { signal } = run.controller
     const blockBytes = this.#blockBytes
-    const readBytes = Math.min(4 * MiB, Math.max(64 * KiB, Math.floor(this.#setup.prefetchBytes / 16)))
-    const source = await ShardSource.open(this.#filesystems[fs]!, path, shard, { readBytes, readsAtOnce: 3, sliceBytes: blockBytes, signal, etag })
+    const source = await ShardSource.open(this.#filesystems[fs]!, path, shard, {
+      readBytes: this.#readBytes, readsAtOnce, sliceBytes: blockBytes, signal, etag, buffers: this.#buffers
+    })
     run.source = source
     try {
       await this.#post({ kind: 'opened', run: run.number, size: source.size, etag: source.etag })
@@ -130,7 +139,8 @@ class ShardServer {
 
   async #readCustom (run: Run, message: ReadMessage, module: string): Promise<void> {
     const { signal } = run.controller
-    const values = (await customReader(module))(this.#filesystems[message.fs]!, message.path, this.#context(message, signal))
+    const reader = await customReader(module)
+    const values: AsyncIterator<unknown> = reader(this.#filesystems[message.fs]!, message.path, this.#context(message, signal))
     const packer = new ValuePacker()
     const limit = Math.min(valueBytes, this.#blockBytes)
     const flush = async (): Promise<void> => {
@@ -154,7 +164,7 @@ class ShardServer {
       if (!signal.aborted) await flush()
       throw isFsError(error) ? error : brokenBy(error, message.shard, index)
     } finally {
-      await values.return()
+      await values.return?.() // any iterator will do
     }
   }
 
@@ -196,7 +206,7 @@ async function settlesAtOnce (promise: Promise<unknown>): Promise<boolean> {
   let settled = false
   const settle = (): void => { settled = true }
   promise.then(settle, settle)
-  for (let turn = 0; turn < 4 && !settled; turn++) await undefined
+  for (let turn = 0; turn < 4 && !settled; turn++) await Promise.resolve()
   return settled
 }
 

@@ -69,10 +69,11 @@ export class CaseContext implements Context {
     return folder
   }
 
+  /** Everything goes, also after something that would not: the first failure is told. */
   async end (): Promise<void> {
-    for (const end of this.#ends.splice(0)) await end()
-    await this.#space.cleanup?.()
-    await this.fs.close()
-    if (this.fs !== this.#space.fs) await this.#space.fs.close()
+    const ends = [...this.#ends.splice(0), async () => this.#space.cleanup?.(), () => this.fs.close(), () => this.#space.fs.close()]
+    const failures: unknown[] = []
+    for (const end of ends) await end().catch((error: unknown) => { failures.push(error) })
+    if (failures.length > 0) throw failures[0]
   }
 }

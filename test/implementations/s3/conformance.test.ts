@@ -5,16 +5,16 @@ import { scratchFolder } from '../scratch.js'
 import { openStore } from './support.js'
 import type { Store } from './support.js'
 
-let store: Store | undefined
+let opening: Promise<Store> | undefined
 const real = process.env['FORKFS_TEST_S3_ENDPOINT'] !== undefined
 
 conformance({ describe, it, after }, 'S3FileSystem', {
   create: async options => {
-    store ??= await openStore()
+    const store = await (opening ??= openStore())
     return { fs: new S3FileSystem({ ...store.options, shareCredentials: true, ...options }), root: `${store.bucket}/${randomUUID()}` }
   },
   scratch: scratchFolder(),
   opaqueKeys: !real // some servers refuse such keys
 })
 
-after(() => store?.close())
+after(async () => { await (await opening)?.close() })

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { DataLoader } from '../../../lib/loader/index.js'
 import type { LoaderOptions, TarSample } from '../../../lib/loader/index.js'
 import { resetForFork } from '../../../lib/index.js'
 import { processExists } from '../../process/workers/support.js'
-import { all, eventually, keysOf, places, putTars, startStore, tarShard } from './support.js'
+import { all, eventually, places, putTars, startStore, tarShard } from './support.js'
 import type { Store } from './support.js'
 
 const custom = new URL('./fixtures/pairs.reader.js', import.meta.url)
@@ -152,13 +155,17 @@ describe('DataLoader that ends early', function () {
     }
   })
 
-  it('keeps for each worker no more parked than prefetchBytes, or one block', async () => {
-    await store.server.put('data', 'large.bin', new Uint8Array(24 << 20))
-    for (const prefetchBytes of [100_000, 4 << 20]) {
-      const loader = new DataLoader(options({ shards: { fs: store.fs, paths: ['data/large.bin', ...paths, 'data/large.bin'] }, reader: 'bytes', prefetchBytes }))
-      await all(loader)
-      assert.ok(loader.stats.perWorker.length > 0)
-    }
-    assert.equal((await keysOf(options({ prefetchBytes: 1 }), () => 20_000)).length, keys.length)
-  })
+  for (const how of ['break', 'abandon', 'abort'] as const) {
+    it(`lets the process end by itself after ${how === 'abandon' ? 'an iterator that nobody asks any more' : `a ${how}`}`, async () => {
+      for (const kind of ['thread', 'process']) {
+        const { endpoint, region, accessKeyId, secretAccessKey } = store.server
+        const job = JSON.stringify({ how, kind, paths, options: { endpoint, region, credentials: { accessKeyId, secretAccessKey } } })
+        const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(new URL('./fixtures/leave.child.js', import.meta.url)), job], { timeout: 15_000 })
+        const [first, ...pids] = stdout.trim().split(' ')
+        assert.equal(first, 's000-0')
+        assert.ok(await eventually(async () => pids.every(pid => !processExists(Number(pid)))), 'no process is left')
+        assert.ok(await eventually(async () => (await store.server.counters()).sockets.open === 0), 'no socket is left')
+      }
+    })
+  }
 })

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { Crew } from '../../../lib/loader/crew.js'
+import type { Item } from '../../../lib/loader/crew.js'
+import type { Job } from '../../../lib/loader/run.js'
+import type { WorkerKind } from '../../../lib/workers/index.js'
+import { putTars, startStore } from './support.js'
+import type { Store } from './support.js'
+
+/** A crew whose consumer asks slowly: only when nothing has arrived for a while. */
+class SlowConsumer {
+  readonly crew: Crew
+  news = 0
+
+  constructor (kind: WorkerKind, ordered: boolean, prefetchBytes: number, { fs }: Store, paths: readonly string[]) {
+    this.crew = new Crew({
+      workers: 2, kind, ordered, reader: { name: 'tar' }, filesystems: [fs], progress: undefined, onNews: () => { this.news++ },
+      setup: { onError: 'raise', epoch: 0, seed: undefined, rank: 0, worldSize: 1, prefetchBytes }
+    })
+    this.crew.add(paths.map((path, index): Job => ({ ordinal: index, index, shard: path, fs, path, start: { skip: 0, anchor: undefined } })))
+    this.crew.referenced = true
+  }
+
+  async next (): Promise<Item> {
+    for (let last = -1; last !== this.news;) {
+      last = this.news
+      await new Promise(resolve => { setTimeout(resolve, 2) })
+    }
+    for (;;) {
+      const item = this.crew.poll()
+      if (item !== undefined) return item
+      await new Promise(resolve => { setImmediate(resolve) })
+    }
+  }
+}
+
+describe('Crew', function () {
+  this.timeout(60_000)
+  let store: Store
+  before(async () => { store = await startStore() })
+  after(async () => {
+    await store.fs.close()
+    await store.server.close()
+  })
+
+  for (const kind of ['thread', 'process', 'in-process'] as const) {
+    for (const ordered of [true, false]) {
+      it(`parks at most prefetchBytes for each ${kind} worker, however many and large the shards, ${ordered ? 'in order' : 'as they come'}`, async () => {
+        const { paths, keys } = await putTars(store.server, 'bounds', [2, 30, 1, 1, 60, 3, 0, 1, 1, 20], at => 9000 + 10 * at)
+        for (const prefetchBytes of [150_000, 4000]) {
+          const consumer = new SlowConsumer(kind, ordered, prefetchBytes, store, paths)
+          let samples = 0
+          for (let item = await consumer.next(); item.kind !== 'idle'; item = await consumer.next()) {
+            assert.notEqual(item.kind, 'failed')
+            if (item.kind === 'sample') samples++
+          }
+          await consumer.crew.close()
+          assert.equal(samples, keys.length)
+          const most = Math.max(prefetchBytes, 4096 + 64) // one block, where that is more
+          assert.ok(consumer.crew.peakOwed <= most, `${consumer.crew.peakOwed} of ${most}`)
+          assert.ok(consumer.crew.peakOwed > most / 3, `${consumer.crew.peakOwed} is used`)
+        }
+      })
+    }
+  }
+})
