@@ -23,7 +23,9 @@ const entries = {
   bootstrap: 'lib/workers/bootstrap.js',
   'worker-side': 'lib/loader/worker-side.js',
   testing: 'test/servers/index.js',
-  child: 'test/servers/child.js'
+  child: 'test/servers/child.js',
+  conformance: 'test/conformance/index.js',
+  'conformance-child': 'test/conformance/harnesses/conformance-child.js'
 }
 
 const builtins = new Set(builtinModules)

@@ -45,7 +45,7 @@ describe('Crew', function () {
   for (const kind of ['thread', 'process', 'in-process'] as const) {
     for (const ordered of [true, false]) {
       it(`parks at most prefetchBytes for each ${kind} worker, however many and large the shards, ${ordered ? 'in order' : 'as they come'}`, async () => {
-        const { paths, keys } = await putTars(store.server, 'bounds', [2, 30, 1, 1, 60, 3, 0, 1, 1, 20], at => 9000 + 10 * at)
+        const { paths, keys } = await putTars(store.server, 'bounds', [2, 20, 1, 1, 30, 3, 0, 1, 1, 10], at => 9000 + 10 * at)
         for (const prefetchBytes of [150_000, 4000]) {
           const consumer = new SlowConsumer(kind, ordered, prefetchBytes, store, paths)
           let samples = 0

@@ -73,12 +73,10 @@ describe('DataLoader', function () {
 
       it('goes on with a prefetch far smaller than shards and samples, and keeps to it', async () => {
         const bytes = (at: number): number => 5000 + 700 * at
-        const { paths, keys } = await putTars(store.server, 'narrow', [1, 60, 2, 2, 2, 2, 40, 0, 3], bytes)
-        for (const ordered of [true, false]) {
-          for (const prefetchBytes of [1, 20_000, 100_000]) {
-            const found = await keysOf({ shards: shardsOf(paths), reader: 'tar', prefetchBytes, ordered, ...place }, bytes)
-            assert.deepEqual(ordered ? found : found.sort(), ordered ? keys : [...keys].sort(), `${prefetchBytes}`)
-          }
+        const { paths, keys } = await putTars(store.server, 'narrow', [1, 30, 2, 2, 2, 2, 20, 0, 3], bytes)
+        for (const [prefetchBytes, ordered] of [[1, true], [60_000, true], [1, false]] as const) {
+          const found = await keysOf({ shards: shardsOf(paths), reader: 'tar', prefetchBytes, ordered, ...place }, bytes)
+          assert.deepEqual(ordered ? found : found.sort(), ordered ? keys : [...keys].sort(), `${prefetchBytes}`)
         }
       })
 
