@@ -108,16 +108,16 @@ export class HttpFileSystem extends FileSystem {
   protected override _normalize (path: string): string { return normalizeUrl(path, this.#base) }
 
   protected override async _info (path: string, { signal }: Verb): Promise<FileInfo> {
-    return await (this.#engine ?? await this.#load()).info(path, signal!)
+    return (this.#engine ?? await this.#load()).info(path, signal!)
   }
 
-  protected override async * _list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    yield * (this.#engine ?? await this.#load()).list(path, { ...options, signal: options.signal! })
+  protected override async *_list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    yield* (this.#engine ?? await this.#load()).list(path, { ...options, signal: options.signal! })
   }
 
   /** Parts are planned by the reader and not by `_partBytes`: whether a server has ranges shows with its first reply, which is then read on. */
   protected override async _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
-    return await (this.#engine ?? await this.#load()).read({ path, start, end, ifMatch, into, signal: signal! })
+    return (this.#engine ?? await this.#load()).read({ path, start, end, ifMatch, into, signal: signal! })
   }
 
   protected override _describe (credentials: boolean): Travel {

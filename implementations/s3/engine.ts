@@ -106,7 +106,7 @@ export class S3Engine {
     return info
   }
 
-  async * list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
     if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`

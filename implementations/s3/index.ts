@@ -97,8 +97,8 @@ export class S3FileSystem extends FileSystem {
 
   protected override _info (path: string, options: Verb): Promise<FileInfo> { return this.#with(engine => engine.info(path, options)) }
 
-  protected override async * _list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    yield * (this.#engine ?? await this.#load()).list(path, options)
+  protected override async *_list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    yield* (this.#engine ?? await this.#load()).list(path, options)
   }
 
   protected override _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {

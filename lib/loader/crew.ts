@@ -92,6 +92,8 @@ export class Crew {
   get rows (): readonly WorkerRow[] { return this.#rows }
   get skipped (): number { return this.#skipped }
   get restarts (): number { return this.#restarts }
+  /** Bytes of blocks that lie here now, by the place of the worker. */
+  get owed (): readonly number[] { return this.#slots.map(slot => slot.owed) }
   /** Most bytes of blocks that ever lay here for one worker. */
   get peakOwed (): number { return this.#peakOwed }
 

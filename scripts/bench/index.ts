@@ -15,7 +15,7 @@ import { parseOptions, usage } from './options.js'
 import type { BenchOptions } from './options.js'
 import { findPython, installPeers, peerVersions } from './peers.js'
 import { cacheFolder, libraryUrl, root } from './places.js'
-import { caseNames, caseSection, caseTable, targetTable } from './report.js'
+import { caseNames, caseSection, caseTable, caution, targetTable } from './report.js'
 import { runRounds } from './run.js'
 import type { CaseResult } from './run.js'
 import { startFixed, startNginx } from './servers/index.js'
@@ -102,7 +102,7 @@ async function measureWith (options: BenchOptions, signal: AbortSignal, cleanup:
   say(`${facts.machine} · Node ${facts.node} · load ${facts.load}\n${facts.peers}\nserver: ${facts.server}; forkfs ${facts.library}\n`)
   const results = await runRounds(chosen, { rounds: options.rounds, stage, serverPids, signal, profile: options.profile, say })
   for (const result of results) say(`\n${result.case.title}\n${caseTable(result)}${result.failures.map(text => `\n${text}`).join('')}`)
-  say(`\n${targetTable(results)}`)
+  say(`\n${targetTable(results)}\n${caution(results)}`)
   if (options.write) await writePage(results, stage, facts)
   if (results.some(({ failures }) => failures.length > 0)) process.exitCode = 1
 }
@@ -111,6 +111,7 @@ async function writePage (results: readonly CaseResult[], { sizes }: Stage, fact
   const template = await readFile(join(root, 'scripts/bench/performance.template.md'), 'utf8')
   const values: Readonly<Record<string, string>> = {
     ...Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, String(fact)])),
+    caution: caution(results),
     targets: targetTable(results),
     latencyMs: String(latencyMs),
     cases: results.map(result => caseSection(result, sizes)).join('\n\n')

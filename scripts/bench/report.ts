@@ -96,4 +96,11 @@ export function caseSection (result: CaseResult, sizes: Sizes): string {
   return [`### ${known.title}`, known.how(sizes), caseTable(result), notes.join('\n\n')].filter(text => text !== '').join('\n\n')
 }
 
+/** A sentence for the top of the page where others used the machine during more than half of the runs. */
+export function caution (results: readonly CaseResult[]): string {
+  const all = results.flatMap(({ foreign }) => foreign)
+  if (all.length === 0 || median(all) <= 0.1) return ''
+  return `**This run was disturbed: in the median others used ${(median(all) * 100).toFixed(0)} % of the machine. Its CPU ratios are rough, its wall times and rates say little, and so do its verdicts.**\n\n`
+}
+
 export function caseNames (cases: readonly Case[]): string[] { return cases.map(({ name }) => name) }

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -39,6 +38,7 @@ function limits ({ resourceLimits }: ResolvedWorkerOptions): string[] {
 
 export function startProcess (options: ResolvedWorkerOptions): Host {
   const execArgv = [...(options.execArgv ?? mirrored(process.execArgv)), ...limits(options)]
+  const { spawn } = process.getBuiltinModule('node:child_process') // not at import: it loads the network too
   const child = spawn(process.execPath, [...execArgv, fileURLToPath(options.entry), processMark], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     detached: groups, // a group of its own, so that what it starts can be ended with it

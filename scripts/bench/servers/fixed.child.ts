@@ -2,7 +2,6 @@
  * A server over bare sockets with everything prepared: objects, a listing, and multipart uploads that are read and forgotten. It checks no
  * signature. argv[2]: { sizes, delayMs }; prints its port as soon as it listens and ends with its standard input.
  */
-import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { bucket } from '../sizes.js'
@@ -17,6 +16,17 @@ const etag = 'ETag: "00000000000000000000000000000001"\r\n'
 
 function send (socket: Socket, status: string, headers: string, body = ''): void {
   socket.write(`HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`)
+}
+
+/** Until there is room again, or nobody to send to. */
+function drained (socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done)
+      resolve()
+    }
+    socket.on('drain', done).on('close', done)
+  })
 }
 
 async function sendObject (socket: Socket, { method, path, range }: Head): Promise<void> {
@@ -35,7 +45,7 @@ async function sendObject (socket: Socket, { method, path, range }: Head): Promi
     if (room) continue
     socket.uncork()
     if (socket.destroyed) return
-    await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+    await drained(socket)
     socket.cork()
   }
   socket.uncork()

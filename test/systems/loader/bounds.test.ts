@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Worker } from 'node:worker_threads'
 import { Crew } from '../../../lib/loader/crew.js'
 import type { Item } from '../../../lib/loader/crew.js'
 import type { Job } from '../../../lib/loader/run.js'
@@ -20,11 +21,16 @@ class SlowConsumer {
     this.crew.referenced = true
   }
 
-  async next (): Promise<Item> {
+  /** Until nothing has arrived for so long. */
+  async quiet (ms: number): Promise<void> {
     for (let last = -1; last !== this.news;) {
       last = this.news
-      await new Promise(resolve => { setTimeout(resolve, 2) })
+      await new Promise(resolve => { setTimeout(resolve, ms) })
     }
+  }
+
+  async next (): Promise<Item> {
+    await this.quiet(2)
     for (;;) {
       const item = this.crew.poll()
       if (item !== undefined) return item
@@ -62,4 +68,28 @@ describe('Crew', function () {
       })
     }
   }
+
+  it('counts what a dead worker left parked against the one that takes its place', async () => {
+    const threads = new Set<Worker>()
+    const onWorker = (worker: Worker): void => { threads.add(worker) }
+    process.on('worker', onWorker)
+    const { paths, keys } = await putTars(store.server, 'heirs', [40, 10, 10, 10, 10], () => 9000)
+    const prefetchBytes = 250_000
+    const consumer = new SlowConsumer('thread', true, prefetchBytes, store, paths)
+    let samples = 0
+    for (let item = await consumer.next(); item.kind !== 'idle'; item = await consumer.next()) {
+      assert.notEqual(item.kind, 'failed')
+      if (item.kind === 'sample' && [2, 15].includes(++samples)) {
+        // until both have parked what they may, one of them whole shards for later
+        while (consumer.crew.owed.some(bytes => bytes < prefetchBytes * 0.7)) await consumer.quiet(10)
+        await Promise.all([...threads].map(thread => thread.terminate()))
+        threads.clear()
+      }
+    }
+    process.off('worker', onWorker)
+    await consumer.crew.close()
+    assert.equal(samples, keys.length)
+    assert.ok(consumer.crew.restarts >= 2)
+    assert.ok(consumer.crew.peakOwed <= prefetchBytes, `${consumer.crew.peakOwed}`)
+  })
 })

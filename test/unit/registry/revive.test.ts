@@ -105,7 +105,7 @@ describe('revive()', () => {
 describe('reviving()', () => {
   it('hands live arguments on, with this and the name of the task', async () => {
     const fs = filesystem('memory', { name: 'reviving' })
-    const task = reviving(async function work (this: unknown, input: { fs: FileSystem }, other: number) { return await Promise.resolve([this, input.fs, other]) })
+    const task = reviving(async function work (this: unknown, input: { fs: FileSystem }, other: number) { return Promise.resolve([this, input.fs, other]) })
     const self = {}
     assert.equal(task.name, 'work')
     assert.deepEqual(await task.call(self, structuredClone({ fs }) as never, 3), [self, fs, 3])
