@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { rollup } from 'rollup'
+import { rollup } from '@rollup/wasm-node'
 import { minify } from 'terser'
 
 const root = fileURLToPath(new URL('../dist/', import.meta.url))

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { rollup } from 'rollup'
+import { rollup } from '@rollup/wasm-node'
 import type { OwnerTag } from '../../../lib/index.js'
 import { startS3Server } from '../../servers/index.js'
 
