@@ -31,8 +31,11 @@ export interface ConformanceOptions {
   readonly harnesses?: readonly HarnessName[] | undefined
   /** Modules that a worker imports first, for example the one that registers the implementation. */
   readonly modules?: ReadonlyArray<string | URL> | undefined
-  /** '//', '.' and '..' are parts of a name here, as in object stores. @defaultValue false */
-  readonly opaqueKeys?: boolean | undefined
+  /**
+   * '//', '.' and '..' are parts of a name here, as in object stores; 'refused': the store behind it takes no such names (EINVAL).
+   * @defaultValue false: they are resolved, as in a tree of directories
+   */
+  readonly opaqueKeys?: boolean | 'refused' | undefined
   /** Composed and decomposed letters are one name here, as on macOS. @defaultValue false */
   readonly foldsUnicode?: boolean | undefined
   /** Where local ends of get() and put() are made. @defaultValue os.tmpdir() */

@@ -14,7 +14,7 @@ conformance({ describe, it, after }, 'S3FileSystem', {
     return { fs: new S3FileSystem({ ...store.options, shareCredentials: true, ...options }), root: `${store.bucket}/${randomUUID()}` }
   },
   scratch: scratchFolder(),
-  opaqueKeys: !real // some servers refuse such keys
+  opaqueKeys: real ? 'refused' : true // MinIO's answer; Amazon keeps them
 })
 
 after(async () => { await (await opening)?.close() })
