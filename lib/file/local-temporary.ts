@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
+import { randomHex } from '../owner/index.js'
 
 /**
  * Names of staged files: `.<name>.<pid>.<random>.forkfs-tmp`, in the directory of the file they become. A process that
@@ -11,7 +11,7 @@ const maxNameBytes = 255
 
 /** A new name beside `path`. Long names are cut: the result has to fit the file system's limit. */
 export function localTemporaryPath (path: string): string {
-  const end = `.${process.pid}.${randomBytes(8).toString('hex')}.forkfs-tmp`
+  const end = `.${process.pid}.${randomHex(8)}.forkfs-tmp`
   let base = basename(path)
   while (Buffer.byteLength(base) > maxNameBytes - end.length - 1) base = [...base].slice(0, -1).join('')
   return join(dirname(path), `.${base}${end}`)

@@ -163,7 +163,7 @@ export function canonical (value: unknown): string {
 }
 
 /** Plain data of any realm (vm contexts have an Object of their own). */
-function isPlain (value: object): boolean {
+export function isPlain (value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -1,7 +1,7 @@
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { withheld } from '../filesystem/descriptor.js'
 import type { Withheld } from '../filesystem/descriptor.js'
-import { canonical, isRecord, resolveOptions } from '../filesystem/options.js'
+import { canonical, isPlain, isRecord, resolveOptions } from '../filesystem/options.js'
 import { onReset } from '../owner/index.js'
 import { checkPlaces, configuredOptions, configVersion } from './config.js'
 import { implementationOf } from './protocols.js'
@@ -12,11 +12,14 @@ const capacity = 256
 const aliasCapacity = 4096
 
 interface Cached { readonly key: string, readonly instance: FileSystem, used: number }
+interface Recent { readonly type: Implementation, readonly options: unknown, readonly entry: Cached }
 
 /** Canonical text of class and resolved options -> instance. The texts hold secrets and stay here. */
 const instances = new Map<string, Cached>()
 /** The same by the options as they were written: the hot path neither merges nor checks them again. */
 const aliases = new Map<string, Cached>()
+/** The last hit of each protocol, with a copy of its options: most programs ask for the same again, and comparing is cheaper than a key. */
+const recent = new Map<string, Recent>()
 let aliasVersion = 0
 let clock = 0
 const classes = new WeakMap<Implementation, number>()
@@ -26,6 +29,7 @@ onReset(() => {
   const count = instances.size
   instances.clear()
   aliases.clear()
+  recent.clear()
   return { instances: count }
 })
 
@@ -44,6 +48,28 @@ function touch (entry: Cached): Cached {
 }
 
 const construct = (type: Implementation, options: object): FileSystem => new type(options as never)
+
+/** Plain data copied, everything else as it is: what sameOptions() compares with, whatever the caller changes later. */
+function copyOfOptions (value: unknown): unknown {
+  if (!isRecord(value) || !isPlain(value)) return value
+  const copy = Object.create(null) as Record<string, unknown>
+  for (const name of Object.keys(value)) copy[name] = copyOfOptions(value[name])
+  return copy
+}
+
+/** Equal in meaning for certain; where it says no, the canonical key decides. */
+function sameOptions (copy: unknown, value: unknown): boolean {
+  if (copy === value) return !Array.isArray(value) // a list may have changed since
+  if (typeof copy !== 'object' || typeof value !== 'object' || copy === null || value === null) return false
+  if (Object.getPrototypeOf(copy) !== null || !isPlain(value)) return false // opaque objects are told apart by identity
+  let left = 0
+  for (const name in copy) {
+    if (!sameOptions((copy as Record<string, unknown>)[name], (value as Record<string, unknown>)[name])) return false
+    left++
+  }
+  for (const _name in value) left--
+  return left === 0
+}
 
 /** Options that were given: undefined is as good as absent. */
 function given (options: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -73,6 +99,7 @@ function forgetOldest (): void {
 
 function forget (key: string): void {
   instances.delete(key)
+  for (const [protocol, { entry }] of recent) if (entry.key === key) recent.delete(protocol)
   for (const [alias, entry] of aliases) if (entry.key === key) aliases.delete(alias)
 }
 
@@ -84,12 +111,18 @@ function forget (key: string): void {
 export function filesystem (protocol: string, options: Readonly<Record<string, unknown>> = {}): FileSystem {
   if (aliasVersion !== configVersion()) {
     aliases.clear()
+    recent.clear()
     aliasVersion = configVersion()
   }
   const type = implementationOf(protocol)
+  const last = recent.get(protocol)
+  if (last !== undefined && last.type === type && sameOptions(last.options, options)) return touch(last.entry).instance
   const alias = `${classNumber(type)} ${canonical(options)}`
   const hit = aliases.get(alias)
-  if (hit !== undefined) return touch(hit).instance
+  if (hit !== undefined) {
+    recent.set(protocol, { type, options: copyOfOptions(options), entry: hit })
+    return touch(hit).instance
+  }
   if (!isRecord(options)) throw new TypeError(`Expected the options of ${protocol} to be an object, got (${options === null ? 'null' : typeof options})`)
   checkPlaces(type, options, `filesystem('${protocol}', …)`)
   const merged = { ...configuredOptions(type), ...given(options) }

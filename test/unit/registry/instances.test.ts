@@ -36,6 +36,22 @@ describe('filesystem()', () => {
     assert.notEqual(filesystem('s3', { region: 'eu-west-2', endpoint: 'http://127.0.0.1:9', credentials: keys }), fs)
   })
 
+  it('sees what changed in an options object that is used again', () => {
+    const credentials = { ...keys }
+    const options: { region: string, credentials: typeof keys, timeoutMs?: number } = { region: 'eu-west-1', credentials }
+    const ask = (): FileSystem => filesystem('s3', options)
+    const first = [ask(), ask(), ask()]
+    assert.equal(new Set(first).size, 1)
+    credentials.accessKeyId = 'SOMEBODYELSE'
+    const second = ask()
+    options.timeoutMs = 5
+    const third = ask()
+    delete options.timeoutMs
+    credentials.accessKeyId = keys.accessKeyId
+    assert.equal(new Set([first[0], second, third]).size, 3)
+    assert.equal(ask(), first[0])
+  })
+
   it('gives one instance for all aliases of a protocol', () => {
     assert.equal(filesystem('local'), filesystem('file'))
     assert.equal(filesystem('https'), filesystem('http'))
