@@ -4,6 +4,7 @@ import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
 import type { FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
+import { allowListeners } from '../../lib/owner/index.js'
 import { needsSdk, parsePath } from './address.js'
 import type { S3Path } from './address.js'
 import { S3Client } from './client.js'
@@ -110,14 +111,30 @@ export class S3Engine {
     const at = this.#at(path)
     if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
-    const query = recursive ? {} : { delimiter: '/' }
+    signal!.throwIfAborted()
+    const ahead = new AbortController()
+    allowListeners(ahead.signal)
+    const stop = (): void => { ahead.abort(signal!.reason) }
+    signal!.addEventListener('abort', stop, { once: true })
+    const ask = (token?: string): Promise<ListPage> => this.#page(at.bucket, base + prefix, { delimiter: recursive ? undefined : '/', 'continuation-token': token }, ahead.signal)
+    let coming: Promise<ListPage> | undefined = ask()
+    let pages = 0
     let token: string | undefined
-    do {
-      const page = await this.#page(at.bucket, base + prefix, { ...query, 'continuation-token': token }, signal!)
-      yield entriesOf(page, at.bucket, base, temporary)
-      if (page.truncated && (page.nextToken === undefined || page.nextToken === token)) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no new token', { path })
-      token = page.nextToken
-    } while (token !== undefined)
+    try {
+      while (coming !== undefined) {
+        const page: ListPage = await coming
+        if (page.truncated && (page.nextToken === undefined || page.nextToken === token)) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no new token', { path })
+        token = page.nextToken
+        // Whoever wanted a second page goes on, as a rule: the next one is fetched while this one is used.
+        const early = token !== undefined && ++pages > 1 ? ask(token) : undefined
+        early?.catch(() => {}) // seen when its turn comes, or not wanted any more
+        yield entriesOf(page, at.bucket, base, temporary)
+        coming = early ?? (token === undefined ? undefined : ask(token))
+      }
+    } finally {
+      signal!.removeEventListener('abort', stop)
+      ahead.abort(new Error('the listing is not wanted any more'))
+    }
   }
 
   #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
