@@ -1,5 +1,3 @@
-import type { Bytes } from '../filesystem/types.js'
-
 export const KiB = 1024
 export const MiB = 1024 * 1024
 
@@ -22,9 +20,6 @@ export function resolveOffset (name: string, value: number, size: number): numbe
   return value < 0 ? Math.max(0, size + value) : Math.min(value, size)
 }
 
-/** A new array that nobody else sees. Not zeroed: whoever asks fills all of it, or gives it to nobody. */
-export function allocate (length: number): Bytes {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-}
+export { allocate } from '../net/memory.js'
 
 export function nothing (): void {}

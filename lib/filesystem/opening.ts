@@ -3,6 +3,7 @@ import { FsError } from '../errors/index.js'
 import { openBytes } from '../file/byte-reader.js'
 import type { ByteReader } from '../file/byte-reader.js'
 import { openCompressedReader, openCompressedWriter } from '../file/compression.js'
+import { resolveOffset } from '../file/expect.js'
 import { readerOf } from '../file/reader.js'
 import type { RangeSource } from '../file/source.js'
 import { nodeReadable, nodeWritable, webReadable, webWritable } from '../file/streams.js'
@@ -114,8 +115,8 @@ export function webReadStream (opener: Opener, path: string, options: ReadVerb):
 /** A part of a reader whose bounds count from the end: known once it is open. */
 function sliced (reader: ByteReader, start: number, end: number | undefined): ByteReader {
   const size = reader.size ?? 0 // without compression a size is always known
-  const from = start < 0 ? Math.max(0, size + start) : Math.min(start, size)
-  const to = Math.max(from, end === undefined ? size : end < 0 ? size + end : Math.min(end, size))
+  const from = resolveOffset('start', start, size)
+  const to = Math.max(from, end === undefined ? size : resolveOffset('end', end, size))
   return {
     ...reader,
     size: to - from,

@@ -1,4 +1,5 @@
 import { FsError } from '../errors/index.js'
+import { resolveOffset } from '../file/expect.js'
 import type { Core } from './core.js'
 import type { Bytes, ReadVerb } from './types.js'
 
@@ -19,7 +20,7 @@ export async function readSlice (core: Core, path: string, { start = 0, end, ifM
   const { size, etag, type } = await core.info(path)
   if (type === 'directory') throw new FsError('EISDIR', 'it is a directory', { path })
   if (size === undefined) return (await core.readAll(path, { ifMatch })).slice(start, end)
-  const from = start < 0 ? Math.max(0, size + start) : start
-  const to = end === undefined ? size : end < 0 ? size + end : Math.min(end, size)
+  const from = resolveOffset('start', start, size)
+  const to = end === undefined ? size : resolveOffset('end', end, size)
   return from >= to ? new Uint8Array(0) : (await core.readRange(path, from, to, { ifMatch: ifMatch ?? etag })).data
 }

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { allocate } from './memory.js'
 import { Watch } from './watch.js'
 import { TransportError } from './transport.js'
 import type { Destination, ExchangeOptions, NetReply, NetRequest, ReplyHead, ReplyHeaders } from './transport.js'
@@ -140,9 +141,14 @@ function plain (bytes: Uint8Array): Uint8Array {
   return Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes
 }
 
-/** Memory of its own (never of a pool: it may be transferred), not zeroed: every byte is written before it is handed out. */
-export function allocate (length: number): Uint8Array {
-  return plain(Buffer.allocUnsafeSlow(length))
+/** Hand a request to undici as it is; its clocks are off, ours run. */
+export function send (dispatcher: Dispatcher, request: NetRequest, handler: Dispatcher.DispatchHandler & { fail (reason: unknown): void }): void {
+  const { origin, path, method, headers, body = null } = request
+  try {
+    dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0 }, handler)
+  } catch (error) {
+    handler.fail(transportError(error, 'connect'))
+  }
 }
 
 /** Dispatch one request whose body fits into memory. */
@@ -150,18 +156,6 @@ export function exchange (dispatcher: Dispatcher, request: NetRequest, options: 
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) { reject(options.signal.reason); return }
     const handler = new Exchange(request.method === 'HEAD', options, resolve, reject)
-    try {
-      dispatcher.dispatch({
-        origin: request.origin,
-        path: request.path,
-        method: request.method,
-        headers: request.headers as string[],
-        body: request.body ?? null,
-        headersTimeout: 0,
-        bodyTimeout: 0
-      }, handler)
-    } catch (error) {
-      handler.fail(transportError(error, 'connect'))
-    }
+    send(dispatcher, request, handler)
   })
 }

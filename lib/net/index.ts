@@ -1,6 +1,6 @@
 export { NetClient } from './client.js'
 export type { Failure, NetCall, NetClientOptions } from './client.js'
-export { allocate } from './exchange.js'
+export { allocate } from './memory.js'
 export { checkRange, rangeHeader, sizeOf416 } from './range.js'
 export type { RangeReply } from './range.js'
 export { orAborted } from './or-aborted.js'

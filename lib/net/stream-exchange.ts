@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { flatHeaders, transportError } from './exchange.js'
+import { flatHeaders, send, transportError } from './exchange.js'
 import { Watch } from './watch.js'
 import { TransportError } from './transport.js'
 import type { ExchangeOptions, NetRequest, NetStream } from './transport.js'
@@ -99,18 +99,6 @@ export function streamExchange (dispatcher: Dispatcher, request: NetRequest, opt
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) { reject(options.signal.reason); return }
     const handler = new StreamExchange(options, resolve, reject)
-    try {
-      dispatcher.dispatch({
-        origin: request.origin,
-        path: request.path,
-        method: request.method,
-        headers: request.headers as string[],
-        body: request.body ?? null,
-        headersTimeout: 0,
-        bodyTimeout: 0
-      }, handler)
-    } catch (error) {
-      handler.fail(transportError(error, 'connect'))
-    }
+    send(dispatcher, request, handler)
   })
 }
