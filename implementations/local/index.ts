@@ -1,12 +1,11 @@
-import { mkdir, rename, rmdir, unlink, utimes } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { FsError } from '../../lib/errors/index.js'
-import { copyLocalFile, localInfo, localList, openLocalWriter, readLocalRange, translated } from '../../lib/file/local.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import { kinds } from '../../lib/filesystem/options.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
+import type * as Engine from './engine.js'
 import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 
 export interface LocalOptions {
@@ -40,46 +39,43 @@ export class LocalFileSystem extends FileSystem {
     return resolve(path)
   }
 
-  protected override _info (path: string, { signal }: Verb): Promise<FileInfo> { return localInfo(path, signal) }
+  protected override _info (path: string, { signal }: Verb): Promise<FileInfo> { return withEngine(engine => engine.info(path, signal)) }
 
-  protected override _list (path: string, { recursive, prefix, temporary, signal }: Verb & ListOptions): AsyncIterable<readonly FileInfo[]> {
-    return localList(path, { recursive, prefix, temporary, signal })
+  protected override async *_list (path: string, { recursive, prefix, temporary, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    yield* (loaded ?? await load()).list(path, { recursive, prefix, temporary, signal })
   }
 
   protected override _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
-    return readLocalRange(path, start, end, options)
+    return withEngine(engine => engine.readRange(path, start, end, options))
   }
 
   protected override _openWriter (path: string, { flag, ifMatch, signal }: Verb & WriteOptions): Promise<StagedWriter> {
-    return openLocalWriter(path, { flag, ifMatch, autoMkdir: this.#autoMkdir, signal })
+    return withEngine(engine => engine.openWriter(path, { flag, ifMatch, autoMkdir: this.#autoMkdir, signal }))
   }
 
-  protected override async _delete (paths: readonly string[], { signal }: Verb): Promise<void> {
-    for (const path of paths) {
-      signal?.throwIfAborted()
-      await translated(path, () => unlink(path))
-    }
-  }
+  protected override _delete (paths: readonly string[], options: Verb): Promise<void> { return withEngine(engine => engine.remove(paths, options)) }
 
   protected override _copy (source: string, target: string, { signal }: Verb): Promise<void> {
-    return copyLocalFile(source, target, { signal, autoMkdir: this.#autoMkdir })
+    return withEngine(engine => engine.copy(source, target, { signal, autoMkdir: this.#autoMkdir }))
   }
 
-  protected override async _rename (source: string, target: string, _options: Verb): Promise<void> {
-    await translated(source, async () => {
-      if (this.#autoMkdir) await mkdir(dirname(target), { recursive: true })
-      await rename(source, target)
-    })
-  }
-
-  protected override async _mkdir (path: string, _options: Verb): Promise<void> { await translated(path, () => mkdir(path)) }
-  protected override async _makedirs (path: string, _options: Verb): Promise<void> { await translated(path, () => mkdir(path, { recursive: true })) }
-  protected override async _rmdir (path: string, _options: Verb): Promise<void> { await translated(path, () => rmdir(path)) }
-
-  protected override async _touch (path: string, _options: Verb): Promise<void> {
-    const now = new Date()
-    await translated(path, () => utimes(path, now, now))
-  }
+  protected override _rename (source: string, target: string, _options: Verb): Promise<void> { return withEngine(engine => engine.move(source, target, this.#autoMkdir)) }
+  protected override _mkdir (path: string, _options: Verb): Promise<void> { return withEngine(engine => engine.makeDirectory(path, false)) }
+  protected override _makedirs (path: string, _options: Verb): Promise<void> { return withEngine(engine => engine.makeDirectory(path, true)) }
+  protected override _rmdir (path: string, _options: Verb): Promise<void> { return withEngine(engine => engine.removeDirectory(path)) }
+  protected override _touch (path: string, _options: Verb): Promise<void> { return withEngine(engine => engine.touch(path)) }
 
   get #autoMkdir (): boolean { return this._options['autoMkdir'] === true }
+}
+
+let loaded: typeof Engine | undefined
+let loading: Promise<typeof Engine> | undefined
+
+function load (): Promise<typeof Engine> {
+  return loading ??= import('./engine.js').then(engine => loaded = engine)
+}
+
+/** Without a detour once it is loaded. */
+function withEngine<T> (work: (engine: typeof Engine) => Promise<T>): Promise<T> {
+  return loaded === undefined ? load().then(work) : work(loaded)
 }

@@ -1,6 +1,7 @@
 import { isFsError } from '../errors/index.js'
 import { eachBulk, withSignal } from './bulk.js'
 import type { Core } from './core.js'
+import { pages } from './list-tree.js'
 import { checkDepth, directoryInfo, isBelow, isEntered, parent } from './paths.js'
 import type { FileInfo } from './types.js'
 
@@ -13,11 +14,6 @@ export interface FindOptions {
   readonly detail?: boolean | undefined
 }
 
-export interface ListTreeOptions {
-  /** Everything below, not only what lies directly in the directory. @defaultValue false */
-  readonly recursive?: boolean | undefined
-}
-
 /** A listed entry. `derived`: a directory that no listing named, only the names below it; it may be told of repeatedly. */
 export type Visit = (entry: FileInfo, derived: boolean) => void
 
@@ -27,6 +23,8 @@ export interface VisitOptions {
   readonly prefix?: string | undefined
   /** Derive the directories that a recursive listing leaves out. */
   readonly directories?: boolean | undefined
+  /** What the entries of a page have left to do; the next page waits for it. */
+  readonly afterPage?: ((core: Core) => Promise<void>) | undefined
 }
 
 /**
@@ -63,26 +61,6 @@ export async function findEntries (core: Core, path: string, options: FindOption
 }
 
 /**
- * Pages in the order of the store, memory flat. Recursive: every file below, and those directories that the
- * store itself lists. The path of a file gives that file.
- *
- * @throws FsError ENOENT where nothing is at the path.
- */
-export async function * listTree (core: Core, path: string, options: ListTreeOptions = {}): AsyncGenerator<readonly FileInfo[], void, undefined> {
-  const { recursive = false } = options
-  const directory = core.normalize(path)
-  let listed = false
-  for await (const page of pages(core, directory, { recursive })) {
-    if (page.length === 0) continue
-    listed = true
-    yield page
-  }
-  if (listed) return
-  const self = await core.info(directory)
-  if (self.type !== 'directory') yield [self]
-}
-
-/**
  * Call `visit` for everything below a normalised path and tell whether there was anything. A path that is no directory, or
  * that is missing, counts as empty.
  */
@@ -90,7 +68,7 @@ export async function visitTree (core: Core, path: string, options: VisitOptions
   return options.maxDepth === undefined ? visitWhole(core, path, options, visit) : visitLevels(core, path, options, options.maxDepth, visit)
 }
 
-async function visitWhole (core: Core, path: string, { prefix, directories = false }: VisitOptions, visit: Visit): Promise<boolean> {
+async function visitWhole (core: Core, path: string, { prefix, directories = false, afterPage }: VisitOptions, visit: Visit): Promise<boolean> {
   let listed = false
   let last = path // the directory last derived: neighbours share it in the sorted listings of stores, so that this test is cheap
   for await (const page of pages(core, path, { recursive: true, prefix })) {
@@ -103,11 +81,12 @@ async function visitWhole (core: Core, path: string, { prefix, directories = fal
       }
       visit(entry, false)
     }
+    await afterPage?.(core)
   }
   return listed
 }
 
-async function visitLevels (core: Core, path: string, { prefix }: VisitOptions, maxDepth: number, visit: Visit): Promise<boolean> {
+async function visitLevels (core: Core, path: string, { prefix, afterPage }: VisitOptions, maxDepth: number, visit: Visit): Promise<boolean> {
   let listed = false
   let level = [path]
   for (let depth = 1; level.length > 0; depth++) {
@@ -119,37 +98,12 @@ async function visitLevels (core: Core, path: string, { prefix }: VisitOptions, 
           visit(entry, false)
           if (depth < maxDepth && isEntered(entry)) below.push(entry.name)
         }
+        await afterPage?.(bound)
       }
     })
     level = below
   }
   return listed
-}
-
-export interface PagesOptions {
-  readonly recursive: boolean
-  readonly prefix?: string | undefined
-  /** Reject with ENOENT and ENOTDIR instead of ending. */
-  readonly strict?: boolean | undefined
-}
-
-/**
- * The pages of one listing, without the listed path itself (a store may keep an object as its marker). Ends where the path is
- * missing or no directory, and stops between pages when the signal aborts, whatever the store does.
- */
-export async function * pages (core: Core, path: string, options: PagesOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
-  const { recursive, prefix = '', strict = false } = options
-  core.signal.throwIfAborted()
-  try {
-    for await (const page of core.list(path, prefix === '' ? { recursive } : { recursive, prefix })) {
-      core.signal.throwIfAborted()
-      const below = page.every(entry => isBelow(entry.name, path)) ? page : page.filter(entry => isBelow(entry.name, path))
-      if (below.length > 0) yield below
-      core.signal.throwIfAborted()
-    }
-  } catch (error) {
-    if (strict || core.signal.aborted || !isFsError(error, 'ENOENT', 'ENOTDIR')) throw error
-  }
 }
 
 /** Do `work` for all items, `core.concurrency` at once, on a core whose signal aborts with the first error of any of them. */

@@ -1,8 +1,9 @@
 import type { Core } from './core.js'
 import { compilePattern } from './glob-pattern.js'
 import type { Pattern, Wildcard } from './glob-pattern.js'
-import { describeRoot, eachAtOnce, infoIfThere, keep, pages, present, visitTree } from './find.js'
-import { basename, checkDepth, hasMagic, join } from './paths.js'
+import { describeRoot, eachAtOnce, infoIfThere, keep, present, visitTree } from './find.js'
+import { pages } from './list-tree.js'
+import { basename, checkDepth, isPattern, join } from './paths.js'
 import type { FileInfo } from './types.js'
 
 export interface GlobOptions {
@@ -47,10 +48,10 @@ export async function globEntries (core: Core, pattern: string, options: GlobOpt
   const directoriesOnly = pattern.endsWith('/') && path !== ''
   const found = new Map<string, FileInfo>()
   const accept: Accept = (info, derived) => {
-    const wanted = info.type === 'directory' ? withDirectories || !hasMagic(path) : !directoriesOnly
+    const wanted = info.type === 'directory' ? withDirectories || !isPattern(core, path) : !directoriesOnly
     if (wanted && info.name !== '') keep(found, info, derived)
   }
-  if (!hasMagic(path)) {
+  if (!isPattern(core, path)) {
     const info = await infoIfThere(core, path)
     if (info !== undefined && (info.type === 'directory' || !directoriesOnly)) found.set(path, info)
     return found

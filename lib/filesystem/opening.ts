@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import { FsError } from '../errors/index.js'
 import { openBytes } from '../file/byte-reader.js'
 import type { ByteReader } from '../file/byte-reader.js'
@@ -6,12 +5,11 @@ import { openCompressedReader, openCompressedWriter } from '../file/compression.
 import { resolveOffset } from '../file/expect.js'
 import { readerOf } from '../file/reader.js'
 import type { RangeSource } from '../file/source.js'
-import { nodeReadable, nodeWritable, webReadable, webWritable } from '../file/streams.js'
 import { openWriteHandle } from '../file/writer.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
 import { notSupported } from './bound-core.js'
-import type { Bytes, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadStrategyName, ReadVerb, StagedWriter, Verb, WriteOptions } from './types.js'
+import type { Bytes, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadStrategyName, StagedWriter, Verb } from './types.js'
 
 /** What opening needs of a filesystem. */
 export interface Opener {
@@ -25,9 +23,8 @@ export interface Opener {
 const flagsKnown: readonly OpenFlags[] = ['r', 'r+', 'w', 'wx', 'a']
 
 /** A handle on one version of a file (reading) or on a staged write. */
-export async function openFile (opener: Opener, path: string, flags: OpenFlags, options: OpenOptions): Promise<FileHandle> {
+export async function openFile (opener: Opener, path: string, lease: Lease, flags: OpenFlags, options: OpenOptions): Promise<FileHandle> {
   if (!flagsKnown.includes(flags)) throw new TypeError(`Expected the flags to be one of ${flagsKnown.join(', ')}, got \`${String(flags)}\``)
-  const lease = opener.lease(path)
   if (flags === 'r') return readerOf(await openReader(opener, path, lease, options))
   if (flags === 'a' || flags === 'r+') {
     return opener.call('open', path, options, core => {
@@ -39,7 +36,7 @@ export async function openFile (opener: Opener, path: string, flags: OpenFlags, 
   return openWriteHandle(path, writer, { check: () => { lease.check() }, release })
 }
 
-async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<ByteReader> {
+export async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<ByteReader> {
   const source = await opener.call('open', path, options, core => openSource(opener, core, core.normalize(path), lease, options.ifMatch), lease)
   const bytes = openBytes(source, { cache: options.cache ?? opener.strategy, blockBytes: options.blockBytes })
   return options.compression == null ? bytes : openCompressedReader(bytes, options.compression)
@@ -76,10 +73,10 @@ function wholeSource (common: Pick<RangeSource, 'path' | 'check' | 'release'>, i
   }
 }
 
-interface OpenedWriter { readonly writer: StagedWriter, readonly release: () => void }
+export interface OpenedWriter { readonly writer: StagedWriter, readonly release: () => void }
 
 /** A staged write whose steps are calls: they are refused after a reset, and what they send is aborted with it. */
-async function openWriter (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<OpenedWriter> {
+export async function openWriter (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<OpenedWriter> {
   const outer = options.signal
   const abort = (): void => { lease.end(outer?.reason) }
   const release = (): void => {
@@ -97,23 +94,8 @@ async function openWriter (opener: Opener, path: string, lease: Lease, options: 
   return { writer: compression == null ? writer : await openCompressedWriter(writer, path, compression), release }
 }
 
-type StreamRange = Verb & { readonly start?: number | undefined, readonly end?: number | undefined, readonly highWaterMark?: number | undefined }
-
-export function readStream (opener: Opener, path: string, options: StreamRange): Readable {
-  const lease = opener.lease(path)
-  return nodeReadable(signal => openReader(opener, path, lease, { signal }), options)
-}
-
-export function webReadStream (opener: Opener, path: string, options: ReadVerb): ReadableStream<Bytes> {
-  const lease = opener.lease(path)
-  const { start = 0, end, signal: outer } = options
-  const open = (signal: AbortSignal): Promise<ByteReader> => openReader(opener, path, lease, { signal, ifMatch: options.ifMatch })
-  if (start >= 0 && (end === undefined || end >= 0)) return webReadable(open, { start, end, signal: outer })
-  return webReadable(async signal => sliced(await open(signal), start, end), { signal: outer })
-}
-
 /** A part of a reader whose bounds count from the end: known once it is open. */
-function sliced (reader: ByteReader, start: number, end: number | undefined): ByteReader {
+export function sliced (reader: ByteReader, start: number, end: number | undefined): ByteReader {
   const size = reader.size ?? 0 // without compression a size is always known
   const from = resolveOffset('start', start, size)
   const to = Math.max(from, end === undefined ? size : resolveOffset('end', end, size))
@@ -122,33 +104,4 @@ function sliced (reader: ByteReader, start: number, end: number | undefined): By
     size: to - from,
     read: (first, last, signal, into) => reader.read(from + first, Math.min(to, from + last), signal, into)
   }
-}
-
-interface LateWriter {
-  readonly open: (signal: AbortSignal) => Promise<StagedWriter>
-  readonly hooks: { readonly path: string, readonly check: () => void, readonly release: () => void, readonly signal: AbortSignal | undefined }
-}
-
-/** A writer that a stream opens with its first chunk. */
-function lateWriter (opener: Opener, path: string, options: Verb & WriteOptions): LateWriter {
-  const lease = opener.lease(path)
-  let release = (): void => {}
-  return {
-    open: async signal => {
-      const opened = await openWriter(opener, path, lease, { ...options, signal })
-      release = opened.release
-      return opened.writer
-    },
-    hooks: { path, check: () => { lease.check() }, release: () => { release() }, signal: options.signal }
-  }
-}
-
-export function writeStream (opener: Opener, path: string, options: Verb & WriteOptions): Writable {
-  const { open, hooks } = lateWriter(opener, path, options)
-  return nodeWritable(open, hooks)
-}
-
-export function webWriteStream (opener: Opener, path: string, options: Verb & WriteOptions): WritableStream<Uint8Array> {
-  const { open, hooks } = lateWriter(opener, path, options)
-  return webWritable(open, hooks)
 }

@@ -1,5 +1,6 @@
 import { FsError, isFsError } from '../errors/index.js'
-import { allocate, overParts, planParts } from '../net/index.js'
+import { allocate } from '../net/memory.js'
+import { overParts, planParts } from '../net/parts.js'
 import type { Bytes, RangeOptions, RangeRead } from './types.js'
 
 /** What reading needs of the hooks. */

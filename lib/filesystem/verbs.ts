@@ -5,12 +5,12 @@ import type { BoundCore } from './bound-core.js'
 import type { CatOptions } from './cat.js'
 import type * as Derived from './derived.js'
 import type { ExpandOptions } from './expand.js'
-import { listTree } from './find.js'
+import { listTree } from './list-tree.js'
 import type { FindOptions } from './find.js'
 import type { GlobOptions } from './glob.js'
-import { openFile, readStream, webReadStream, webWriteStream, writeStream } from './opening.js'
 import type { Opener } from './opening.js'
 import { readSlice } from './read-slice.js'
+import { opening, readStream, webReadStream, webWriteStream, writeStream } from './streaming.js'
 import type { CatRangesOptions } from './ranges.js'
 import type { WalkOptions, WalkStep } from './walk.js'
 import type {
@@ -265,7 +265,8 @@ export abstract class Verbs {
   }
 
   open (path: string, flags: OpenFlags = 'r', options: OpenOptions = {}): Promise<FileHandle> {
-    return openFile(this.#opener(), path, flags, options)
+    const lease = this._lease(path) // taken now: a reset while the code is loaded ends it
+    return opening().then(({ openFile }) => openFile(this.#opener(), path, lease, flags, options))
   }
 
   /** open, fn, close; what fn throws aborts a write. */

@@ -1,6 +1,6 @@
 import { FsError, isFsError } from '../errors/index.js'
 import type { Core } from './core.js'
-import { pages } from './find.js'
+import { pages } from './list-tree.js'
 import { checkDepth, isEntered } from './paths.js'
 import type { FileInfo } from './types.js'
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { FsError } from '../../../lib/errors/index.js'
-import { find, listTree, visitTree } from '../../../lib/filesystem/find.js'
+import { find, visitTree } from '../../../lib/filesystem/find.js'
+import { listTree } from '../../../lib/filesystem/list-tree.js'
 import { at, kinds, TreeCore } from './tree-core.js'
 
 const names = ['b/source/file1', 'b/source/sub/file2', 'b/source/sub/deep/file3', 'b/sourcerer/x', 'b/sour', 'b/odd/a b#%&+?.txt',
