@@ -22,6 +22,7 @@ const entries = {
   revive: 'lib/registry/revive.js',
   bootstrap: 'lib/workers/bootstrap.js',
   'worker-side': 'lib/loader/worker-side.js',
+  'tracker-process': 'lib/resources/tracker-process.js',
   testing: 'test/servers/index.js',
   child: 'test/servers/child.js',
   conformance: 'test/conformance/index.js',

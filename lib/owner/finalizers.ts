@@ -4,7 +4,8 @@ import { onReset } from './reset.js'
 /**
  * Work that must happen even when nobody closes what was opened: temp files to unlink, uploads to abort. It belongs to the
  * owner that registered it; after a reset it is forgotten, never run. Routes: the natural end of the process (`drain`, may
- * await), and its exit (`exit`, synchronous). Nothing runs on SIGKILL or terminate(): names and journals cover those.
+ * await), and its exit (`exit`, synchronous). The youngest runs first: what stands on something goes before it. Nothing runs on SIGKILL or
+ * terminate(): names and journals cover those, and the parent's route (onRelease).
  */
 export interface Finalizer {
   /** At `beforeExit`, and in shutdown(). */
@@ -18,9 +19,9 @@ interface Entry { readonly finalizer: Finalizer, readonly epoch: number }
 const entries = new Set<Entry>()
 let installed = false
 
-/** Run the asynchronous route of every finalizer of this epoch, in turn; a failure is reported as a process warning. */
+/** Run the asynchronous route of every finalizer of this epoch, the youngest first; a failure is reported as a process warning. */
 export async function drainFinalizers (): Promise<void> {
-  for (const entry of [...entries]) {
+  for (const entry of [...entries].reverse()) {
     if (!entries.delete(entry) || entry.epoch !== realm.epoch) continue
     try {
       await entry.finalizer.drain?.()
@@ -35,7 +36,7 @@ export async function drainFinalizers (): Promise<void> {
 function atBeforeExit (): void { void drainFinalizers() }
 
 function atExit (): void {
-  for (const entry of [...entries]) {
+  for (const entry of [...entries].reverse()) {
     entries.delete(entry)
     if (entry.epoch !== realm.epoch) continue
     try { entry.finalizer.exit?.() } catch { /* the process ends: nobody is left to be told */ }

@@ -40,6 +40,8 @@ export class Owned<T> {
   #value: T | undefined
   #resource: Resource | undefined
   #opening: Promise<T> | undefined
+  /** close() calls under way: who closes at the same time waits for the same. */
+  readonly #endings = new Set<Promise<void>>()
   /** Grows with each build and each drop: a build that comes too late finds that it is not wanted any more. */
   #generation = 0
 
@@ -87,9 +89,18 @@ export class Owned<T> {
     this.#opening = undefined
   }
 
-  /** Let go of the value in good order. A use from now on opens a new one. Idempotent. */
+  /** Let go of the value in good order, and wait until every value that is on its way out is gone. A use from now on opens a new one. Idempotent. */
   async close (): Promise<void> {
-    if (this.#epoch !== realm.epoch) return
+    const ending = this.#epoch === realm.epoch ? this.#end() : undefined
+    if (ending !== undefined) this.#endings.add(ending)
+    try {
+      await Promise.all(this.#endings)
+    } finally {
+      if (ending !== undefined) this.#endings.delete(ending)
+    }
+  }
+
+  async #end (): Promise<void> {
     const opening = this.#opening
     const value = this.#value ?? (opening === undefined ? undefined : await opening.catch(() => undefined))
     const resource = this.#detach(value)

@@ -143,6 +143,25 @@ describe('Owned', () => {
     await owned.close()
   })
 
+  it('close() waits also for a close that another has begun, and not after a reset', async () => {
+    let finish = (): void => {}
+    let closes = 0
+    const owned = new Owned<number>({ open: async () => Promise.resolve(1), close: () => { closes++; return new Promise(resolve => { finish = resolve }) }, drop: () => { finish() } })
+    await owned.get()
+    const ended: string[] = []
+    const both = [owned.close().then(() => { ended.push('first') }), owned.close().then(() => { ended.push('second') })]
+    await new Promise(resolve => { setImmediate(resolve) })
+    assert.deepEqual([closes, ended], [1, []])
+    finish()
+    await Promise.all(both)
+    assert.deepEqual([closes, ended], [1, ['first', 'second']])
+    await owned.get()
+    const closing = owned.close()
+    await new Promise(resolve => { setImmediate(resolve) })
+    resetForFork()
+    await Promise.all([closing, owned.close()])
+  })
+
   it('is dropped, never closed, by a reset; the next use builds for the new owner', async () => {
     const { owned, made } = life()
     await owned.get()

@@ -1,0 +1,263 @@
+import { appendFile, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { fromNodeError, isNodeError } from '../errors/index.js'
+import { onReset, randomHex, sameOwner } from '../owner/index.js'
+import type { OwnerTag } from '../owner/index.js'
+import { isAlive, toOwnerRecord, untouchedMs, verdictOf } from '../owner/liveness.js'
+import type { OwnerRecord } from '../owner/liveness.js'
+import { claimFolder, liveOwnerFiles, removeEmptyFolder } from '../owner/owner-files.js'
+import type { OwnerFile } from '../owner/owner-files.js'
+import { checkPrivate, forkfsPath } from '../owner/private-directory.js'
+import { deletePath } from './delete.js'
+import { parseJournal } from './journal.js'
+import type { JournalEntry, ReadJournal } from './journal.js'
+import { knownBases, ownedPattern, ownerFile, rooms, trash, unfinished } from './layout.js'
+
+/** An open entry of a dead owner's journal. */
+export interface Leftover extends JournalEntry {
+  readonly id: string
+  /** When it was written, in ms since 1970. */
+  readonly at: number
+  readonly owner: OwnerTag
+}
+
+/**
+ * Take care of one leftover: it may be called again for the same one (a crash in between), so a thing that is gone is done. `done`: the
+ * entry, and the files it kept, may go. `keep`: for a later sweep.
+ */
+export type LeftoverHandler = (leftover: Leftover, options: { readonly signal: AbortSignal | undefined }) => Promise<'done' | 'keep'>
+
+export interface SweepOptions {
+  /** Folders whose `forkfs-<uid>` is swept. @defaultValue FORKFS_TMPDIR; else the system's temporary folder and /dev/shm */
+  readonly parents?: readonly string[] | undefined
+  /** Whether leftovers are handed to their handlers: they may use the network. @defaultValue true */
+  readonly journals?: boolean | undefined
+  /** Only tell what would be done. @defaultValue false */
+  readonly dryRun?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface SweepReport {
+  /** False where another process was sweeping: it does the work. */
+  readonly swept: boolean
+  /** Roots of dead owners that were removed. */
+  readonly roots: number
+  /** Leftovers that their handlers did. */
+  readonly done: number
+  /** Leftovers that stay: no handler of that kind here, it said so, or it failed. */
+  readonly kept: number
+  readonly failures: readonly unknown[]
+}
+
+const handlers = new Map<string, LeftoverHandler>()
+
+/** Handle leftovers of this kind in sweeps of this thread. A later handler replaces the former. @returns a function that withdraws it */
+export function handleLeftovers (kind: string, handler: LeftoverHandler): () => void {
+  handlers.set(kind, handler)
+  return () => { if (handlers.get(kind) === handler) handlers.delete(kind) }
+}
+
+/**
+ * Remove what dead owners left: temporary roots, files of locks and leases in the default lock directory, the entries of their journals. Who
+ * is alive: see lib/owner/liveness.ts. One process at a time; whoever finds another at it leaves it to that one.
+ */
+export async function sweep (options: SweepOptions = {}): Promise<SweepReport> {
+  const bases = options.parents?.map(parent => forkfsPath(parent)) ?? knownBases()
+  return run(bases, { ...options, isDead: (owner, touchedAt) => !isAlive(owner, touchedAt), byAge: true, patienceMs: 0 })
+}
+
+/** The same for one dead owner, and for what else its process or thread held here. Waits a moment where another sweeps. */
+export async function sweepOwner (owner: OwnerTag): Promise<SweepReport> {
+  const isDead = (record: OwnerRecord): boolean => {
+    if (record.pid !== owner.pid) return false
+    const verdict = verdictOf(record)
+    return verdict === 'dead' || (verdict === 'unknown' && sameOwner(record, owner))
+  }
+  const turn = releases.then(() => run(knownBases(), { isDead, byAge: false, patienceMs: 2000 }))
+  releases = turn.catch(() => {})
+  return turn
+}
+
+/** A pool's workers end together: one after the other is faster than all against each other. */
+let releases: Promise<unknown> = Promise.resolve()
+
+let begun = false
+
+/** Files only, once per epoch, in the background: nobody waits for it, and a failure is left to the next. */
+export function sweepOnce (): void {
+  if (begun) return
+  begun = true
+  sweep({ journals: false }).catch(() => {})
+}
+
+onReset(() => {
+  begun = false
+  releases = Promise.resolve()
+  return {}
+})
+
+interface Rules extends SweepOptions {
+  readonly isDead: (owner: OwnerRecord, touchedAt: number) => boolean
+  /** Whether what names no owner may go when it is old. */
+  readonly byAge: boolean
+  readonly patienceMs: number
+}
+
+interface Counts { swept: boolean, roots: number, done: number, kept: number, failures: unknown[] }
+
+async function run (bases: readonly string[], rules: Rules): Promise<SweepReport> {
+  const counts: Counts = { swept: false, roots: 0, done: 0, kept: 0, failures: [] }
+  for (const base of bases) {
+    rules.signal?.throwIfAborted()
+    try { await checkPrivate(base) } catch { continue } // not there, or not ours to touch
+    const claim = await claimWithin(join(base, rooms.sweep), rules.patienceMs)
+    if (claim === undefined) continue
+    try {
+      const keeps = await sweepJournals(join(base, rooms.journal), rules, counts)
+      await sweepRoots(join(base, rooms.roots), keeps, rules, counts)
+      if (rules.dryRun !== true) await sweepLocks(join(base, rooms.locks), counts)
+      counts.swept = true
+    } finally {
+      await claim.remove()
+      await removeEmptyFolder(join(base, rooms.sweep))
+    }
+  }
+  return counts
+}
+
+async function claimWithin (folder: string, patienceMs: number): Promise<OwnerFile | undefined> {
+  for (const end = performance.now() + patienceMs; ;) {
+    const claim = await claimFolder(folder)
+    if (claim !== undefined || performance.now() >= end) return claim
+    await new Promise(resolve => { setTimeout(resolve, 10 + Math.random() * 40) })
+  }
+}
+
+async function list (folder: string): Promise<string[]> {
+  try { return await readdir(folder) } catch (error) {
+    if (isNodeError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return []
+    throw fromNodeError(error, { operation: 'sweep', path: folder })
+  }
+}
+
+async function age (path: string): Promise<number | undefined> {
+  try { return Date.now() - (await stat(path)).mtimeMs } catch { return undefined }
+}
+
+/** @returns the files that open entries keep, of all owners */
+async function sweepJournals (folder: string, rules: Rules, counts: Counts): Promise<string[]> {
+  const keeps: string[] = []
+  for (const name of await list(folder)) {
+    const path = join(folder, name)
+    try {
+      if (name.startsWith(unfinished)) {
+        if (rules.byAge && rules.dryRun !== true && (await age(path) ?? 0) > untouchedMs) await unlink(path)
+      } else if (ownedPattern.test(name)) {
+        keeps.push(...await sweepJournal(path, rules, counts))
+      }
+    } catch (error) {
+      if (rules.signal?.aborted === true) throw error
+      if (!isNodeError(error) || error.code !== 'ENOENT') counts.failures.push(error) // ENOENT: its owner was done with it
+    }
+  }
+  return keeps
+}
+
+async function sweepJournal (path: string, rules: Rules, counts: Counts): Promise<string[]> {
+  const touchedAt = (await stat(path)).mtimeMs
+  const journal = parseJournal(await readFile(path, 'utf8'))
+  const owner = toOwnerRecord(journal.owner)
+  const kept = journal.open.flatMap(entry => entry.keeps ?? [])
+  const dead = owner === undefined ? rules.byAge && Date.now() - touchedAt > untouchedMs : rules.isDead(owner, touchedAt)
+  if (!dead || rules.dryRun === true || rules.journals === false) {
+    if (dead) counts.kept += journal.open.length
+    return kept
+  }
+  return settle(path, journal, rules, counts)
+}
+
+async function settle (path: string, journal: ReadJournal, { signal }: Rules, counts: Counts): Promise<string[]> {
+  const keeps: string[] = []
+  for (const entry of journal.open) {
+    signal?.throwIfAborted()
+    const handler = handlers.get(entry.kind)
+    let answer: 'done' | 'keep' = 'keep'
+    try {
+      answer = await handler?.({ ...entry, owner: journal.owner as OwnerTag }, { signal }) ?? 'keep'
+    } catch (error) {
+      signal?.throwIfAborted()
+      counts.failures.push(error)
+    }
+    if (answer === 'done') {
+      counts.done++
+      await appendFile(path, `\n${JSON.stringify({ done: entry.id })}`)
+    } else {
+      counts.kept++
+      keeps.push(...entry.keeps ?? [])
+    }
+  }
+  if (parseJournal(await readFile(path, 'utf8')).open.length === 0) await unlink(path)
+  return keeps
+}
+
+async function sweepRoots (folder: string, keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
+  for (const name of await list(folder)) {
+    rules.signal?.throwIfAborted()
+    const path = join(folder, name)
+    try {
+      if (name.startsWith(trash)) {
+        if (rules.dryRun !== true) await deletePath(path)
+      } else if (name.startsWith(unfinished) || ownedPattern.test(name)) {
+        await sweepRoot(folder, path, keeps, rules, counts)
+      }
+    } catch (error) {
+      counts.failures.push(error)
+    }
+  }
+}
+
+async function sweepRoot (folder: string, path: string, keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
+  if (!await isDeadRoot(path, rules)) return
+  const kept = keeps.filter(file => file.startsWith(path + sep))
+  if (rules.dryRun !== true) {
+    if (kept.length > 0) {
+      await thinOut(path, kept)
+      return
+    }
+    const gone = join(folder, `${trash}${randomHex(8)}`)
+    await rename(path, gone) // only one can do it, and it is out of the way at once
+    await deletePath(gone)
+  }
+  counts.roots++
+}
+
+async function isDeadRoot (path: string, rules: Rules): Promise<boolean> {
+  const file = join(path, ownerFile)
+  let record: OwnerRecord | undefined
+  let touchedAt = 0
+  try {
+    touchedAt = (await stat(file)).mtimeMs
+    record = toOwnerRecord((JSON.parse(await readFile(file, 'utf8')) as { owner?: unknown }).owner)
+  } catch { /* it was never finished, or is being removed */ }
+  if (record !== undefined) return rules.isDead(record, touchedAt)
+  return rules.byAge && (await age(path) ?? 0) > untouchedMs
+}
+
+/** Remove the contexts that hold nothing that the journal keeps. */
+async function thinOut (path: string, kept: readonly string[]): Promise<void> {
+  for (const name of await list(path)) {
+    const context = join(path, name)
+    if (name !== ownerFile && !kept.some(file => file === context || file.startsWith(context + sep))) await deletePath(context)
+  }
+}
+
+async function sweepLocks (folder: string, counts: Counts): Promise<void> {
+  for (const name of await list(folder)) {
+    if (name.startsWith('.')) continue
+    try {
+      if ((await liveOwnerFiles(join(folder, name))).length === 0) await removeEmptyFolder(join(folder, name))
+    } catch (error) {
+      if (!isNodeError(error) || error.code !== 'ENOTDIR') counts.failures.push(error)
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { appendFile, readFile, utimes } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { OwnerTag } from '../../../lib/owner/index.js'
+import { handleLeftovers, releaseOwner, sweep, temporaryContext } from '../../../lib/resources/index.js'
+import { namesIn, onMachine } from './support.js'
+
+interface Made { readonly path: string, readonly file: string, readonly folder: string }
+
+function canUnshare (...flags: string[]): boolean {
+  try {
+    execFileSync('unshare', [...flags, 'true'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('what dead owners leave', function () {
+  this.timeout(20_000)
+
+  it('C7, D2: is removed by the next sweep after a kill; what the living have is left alone', () => onMachine(async machine => {
+    const [dead, alive] = await Promise.all([machine.owner(), machine.owner()])
+    const [lost, kept] = await Promise.all([dead.ask<Made>({ verb: 'context' }), alive.ask<Made>({ verb: 'context' })])
+    await dead.kill()
+    assert.ok(existsSync(lost.file))
+    const report = await sweep()
+    assert.deepEqual([report.swept, report.roots, report.failures], [true, 1, []])
+    assert.deepEqual(await namesIn(machine.roots), [dirname(kept.path).split('/').at(-1)])
+    assert.ok(existsSync(kept.file))
+  }))
+
+  it('is removed in the background when the next process makes its first temporary folder', () => onMachine(async machine => {
+    const dead = await machine.owner()
+    const { path } = await dead.ask<Made>({ verb: 'context' })
+    await dead.kill()
+    const next = await machine.owner()
+    await next.ask({ verb: 'context' })
+    void next.ask({ verb: 'end' })
+    await next.exited // it waits for the sweep as for any work
+    assert.equal(existsSync(dirname(path)), false)
+    assert.deepEqual(await namesIn(machine.roots), [])
+  }))
+
+  it('is removed at exit and at the natural end by its owner itself', () => onMachine(async machine => {
+    for (const verb of ['exit', 'end'] as const) {
+      const owner = await machine.owner()
+      await owner.ask({ verb: 'context' })
+      void owner.ask({ verb })
+      await owner.exited
+      assert.deepEqual(await namesIn(machine.roots), [], verb)
+    }
+  }))
+
+  it('is handed on: an entry that was on disk when the owner was killed reaches its handler, once', () => onMachine(async machine => {
+    const owner = await machine.owner()
+    await owner.ask({ verb: 'journal', data: { key: 'a', uploadId: '1' } })
+    await owner.ask({ verb: 'journal', data: { key: 'b', uploadId: '2' } })
+    await owner.ask({ verb: 'done' })
+    await owner.kill()
+    const [name] = await namesIn(machine.journals)
+    await appendFile(join(machine.journals, name!), '\n{"id":"torn","kind":"upl') // as a crash in the middle of a line leaves it
+    const seen: unknown[] = []
+    const withdraw = handleLeftovers('upload', async leftover => {
+      seen.push([leftover.data, leftover.owner.pid])
+      return 'done'
+    })
+    try {
+      assert.deepEqual([(await sweep()).done, (await sweep()).done], [1, 0])
+    } finally {
+      withdraw()
+    }
+    assert.deepEqual(seen, [[{ key: 'b', uploadId: '2' }, owner.child.pid]])
+    assert.deepEqual(await namesIn(machine.journals), [])
+  }))
+
+  it('is kept for a later sweep where nobody handles it, or the handler fails, with the files that it keeps', () => onMachine(async machine => {
+    const owner = await machine.owner()
+    const [kept, other] = [await owner.ask<Made>({ verb: 'context' }), await owner.ask<Made>({ verb: 'context' })]
+    await owner.ask({ verb: 'journal', data: 'staged', path: kept.file, keep: true })
+    await owner.kill()
+    assert.deepEqual([(await sweep()).kept, existsSync(kept.file), existsSync(other.path)], [1, true, false])
+    const failing = handleLeftovers('upload', async () => { throw new Error('the store is away') })
+    const report = await sweep()
+    failing()
+    assert.deepEqual([report.kept, report.failures.length, existsSync(kept.file)], [1, 1, true])
+    const withdraw = handleLeftovers('upload', async () => 'done')
+    await sweep()
+    withdraw()
+    assert.deepEqual([...await namesIn(machine.roots), ...await namesIn(machine.journals)], [])
+  }))
+
+  it('A9: survives process.exit() where an exit handler wrote it down', () => onMachine(async machine => {
+    const owner = await machine.owner()
+    const [kept, other] = [await owner.ask<Made>({ verb: 'context' }), await owner.ask<Made>({ verb: 'context' })]
+    await owner.ask({ verb: 'journal at exit', data: 'commit me', path: kept.file })
+    void owner.ask({ verb: 'exit' })
+    await owner.exited
+    assert.equal(await readFile(kept.file, 'utf8'), 'bytes')
+    assert.equal(existsSync(other.path), false)
+    const seen: unknown[] = []
+    const withdraw = handleLeftovers('commit', async leftover => {
+      seen.push(await readFile(leftover.keeps![0]!, 'utf8'))
+      return 'done'
+    })
+    await sweep()
+    withdraw()
+    assert.deepEqual(seen, ['bytes'])
+    assert.deepEqual([...await namesIn(machine.roots), ...await namesIn(machine.journals)], [])
+  }))
+
+  it('is swept by one process at a time: no entry is handled twice', () => onMachine(async machine => {
+    const log = join(machine.folder, 'log')
+    const dead = await machine.owner()
+    for (const key of ['a', 'b', 'c']) await dead.ask({ verb: 'journal', data: key })
+    await dead.kill()
+    const sweepers = await Promise.all([machine.owner(), machine.owner(), machine.owner()])
+    const reports = await Promise.all(sweepers.map(sweeper => sweeper.ask<{ done: number }>({ verb: 'sweep', log })))
+    await sweepers[0]!.ask({ verb: 'sweep', log }) // should all have seen each other and withdrawn
+    assert.deepEqual((await readFile(log, 'utf8')).trim().split('\n').sort(), ['"a"', '"b"', '"c"'])
+    assert.ok(reports.every(report => report.done === 0 || report.done === 3))
+  }))
+
+  it('is left alone in another pid namespace until it was not touched for a quarter of an hour', async function () {
+    if (!canUnshare('-Urpf')) this.skip()
+    await onMachine(async machine => {
+      const owner = await machine.owner({}, ['unshare', '-Urpf', '--kill-child'])
+      const { path } = await owner.ask<Made>({ verb: 'context' })
+      await owner.kill()
+      assert.equal((await sweep()).roots, 0)
+      await utimes(join(dirname(path), 'owner.json'), new Date(), new Date(Date.now() - 16 * 60_000))
+      assert.equal((await sweep()).roots, 1)
+    })
+  })
+
+  it('A11: stays when its owner called resetForFork(): files of another epoch are nobody\'s to remove while the process lives', () => onMachine(async machine => {
+    const owner = await machine.owner()
+    const { file } = await owner.ask<Made>({ verb: 'context' })
+    await owner.ask({ verb: 'reset' })
+    assert.equal((await sweep()).roots, 0)
+    void owner.ask({ verb: 'exit' })
+    await owner.exited
+    assert.ok(existsSync(file))
+    assert.equal((await sweep()).roots, 1)
+  }))
+})
+
+describe('releaseOwner()', function () {
+  this.timeout(20_000)
+
+  it('removes what a killed child held, at once, and nothing of a live one or of the caller', () => onMachine(async machine => {
+    const own = await temporaryContext()
+    const [dead, alive] = await Promise.all([machine.owner(), machine.owner()])
+    const [lost, kept] = await Promise.all([dead.ask<Made>({ verb: 'context' }), alive.ask<Made>({ verb: 'context' })])
+    const [deadTag, aliveTag] = await Promise.all([dead.ask<OwnerTag>({ verb: 'owner' }), alive.ask<OwnerTag>({ verb: 'owner' })])
+    await dead.kill()
+    await releaseOwner(deadTag)
+    await releaseOwner(aliveTag)
+    assert.deepEqual([existsSync(dirname(lost.path)), existsSync(kept.file), existsSync(own.path)], [false, true, true])
+    await own.close()
+  }))
+})
