@@ -52,7 +52,7 @@ function stored (source: RangeSource, fetch: Fetch, options: StrategyChoice, rel
     check () { source.check() },
     fork () {
       // Blocks that were kept on purpose are worth sharing; a read-ahead window is not: two readers would chase each other.
-      if (strategy instanceof Readahead || cache === 'none') return stored(source, fetch, { blockBytes: options.blockBytes }, () => {})
+      if (strategy instanceof Readahead || cache === 'none') return stored(source, fetch, { blockBytes: options.blockBytes, sequential: true }, () => {})
       return { ...this, close: async () => {} }
     },
     async close (reason) {

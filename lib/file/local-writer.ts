@@ -72,6 +72,15 @@ export class LocalWriter implements StagedWriter {
     }
   }
 
+  /** Begin again: nothing has been written any more. Waits for writes under way; none may begin meanwhile. */
+  async clear (): Promise<void> {
+    await Promise.allSettled(this.#working)
+    if (this.#failure !== undefined) throw this.#failure.error
+    if (this.#committing !== undefined || this.#aborting !== undefined) throw this.#over()
+    await translated(this.path, () => this.#staged.handle.truncate(0))
+    this.#size = 0
+  }
+
   /**
    * Publish, once: later calls get the same answer. A failure leaves the target as it was and no staged file.
    * @throws FsError EEXIST ('wx' and somebody was faster), FORKFS_CHANGED, ENOSPC, EACCES; FORKFS_CLOSED after abort().

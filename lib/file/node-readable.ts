@@ -23,7 +23,7 @@ export interface NodeReadableOptions {
 
 /**
  * A Node stream of bytes that closes its reader when it ends, fails or is destroyed. Asks only while the consumer has
- * room: one that pauses has nothing under way. Each chunk is memory of its own, never used again by us.
+ * room: one that pauses has nothing under way. Chunks are never used again by us; those of one request (at most 8 MiB) share its memory.
  *
  * @throws RangeError or TypeError for wrong options; what the reader rejects with is emitted as 'error'.
  */

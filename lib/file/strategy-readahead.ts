@@ -29,11 +29,14 @@ export class Readahead implements ReadStrategy {
   /** Fetches that were told to end and have not yet. */
   readonly #ending = new Set<Promise<void>>()
   #nextBytes: number
+  readonly #views: boolean
   #expected = 0
   #run = 0
   #closed = false
 
-  constructor (fetch: Fetch, size: number, blockBytes: number) {
+  /** @param views no byte is read twice, so that what is read may be a view of its block: no copy, but the last view keeps the block */
+  constructor (fetch: Fetch, size: number, blockBytes: number, views = false) {
+    this.#views = views
     this.#fetch = fetch
     this.#size = size
     this.#blockBytes = blockBytes
@@ -160,7 +163,8 @@ export class Readahead implements ReadStrategy {
     const handedOver = block.start === start && block.end === end && block.waiting === 0
     if (handedOver) this.#remove(block) // before the wait: nobody else may get this memory
     const data = await this.#wait(piece, block, signal)
-    return handedOver || data.byteLength !== block.end - block.start ? data : data.slice(start - block.start, end - block.start)
+    if (handedOver || data.byteLength !== block.end - block.start) return data
+    return this.#views ? data.subarray(start - block.start, end - block.start) : data.slice(start - block.start, end - block.start)
   }
 
   async #copy (piece: Piece, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {

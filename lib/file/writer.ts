@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { FsError } from '../errors/index.js'
+import { addFinalizer } from '../owner/index.js'
 import type { Bytes, FileHandle, FileInfo, StagedWriter } from '../filesystem/types.js'
 import { expectBytes, expectInteger, nothing } from './expect.js'
 import { ownedStill } from './node-writable.js'
@@ -30,23 +31,27 @@ class Writer implements FileHandle {
   readonly #staged: StagedWriter
   readonly #hooks: WriteHooks
   readonly #queue = new Queue()
-  #size = 0
+  readonly #taken = { bytes: 0 }
   #failure: { readonly error: unknown } | undefined
   #committing: Promise<void> | undefined
   #aborting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #released = false
+  readonly #disarm: () => void
 
   constructor (path: string, staged: StagedWriter, hooks: WriteHooks) {
     this.#path = path
     this.#staged = staged
     this.#hooks = hooks
+    // The staged write drops what it holds by itself; this only tells, and holds nothing that a forgotten handle could leave in memory.
+    const taken = this.#taken
+    this.#disarm = addFinalizer({ drain: async () => Promise.resolve(warn(path, taken.bytes, 'it was never closed')) })
     refuseCloning(this, () => path)
   }
 
   get path (): string { return this.#path }
   /** Bytes taken so far. */
-  get size (): number { return this.#size }
+  get size (): number { return this.#taken.bytes }
 
   /**
    * Append. Resolves when the bytes are taken; calls at once are taken in their order. Further arguments are those of
@@ -54,7 +59,7 @@ class Writer implements FileHandle {
    */
   async write (data: Uint8Array | string, ...rest: readonly unknown[]): Promise<{ bytesWritten: number }> {
     this.#check('write')
-    const chunk = chunkOf(data, rest, this.#size)
+    const chunk = chunkOf(data, rest, this.#taken.bytes)
     await this.#queue.run(async () => {
       this.#check('write')
       try {
@@ -63,7 +68,7 @@ class Writer implements FileHandle {
         await this.#fail(error)
         throw error
       }
-      this.#size += chunk.byteLength
+      this.#taken.bytes += chunk.byteLength
     })
     return { bytesWritten: chunk.byteLength }
   }
@@ -104,16 +109,14 @@ class Writer implements FileHandle {
   async [Symbol.asyncDispose] (): Promise<void> {
     if (this.#closing !== undefined) { await this.#closing.catch(nothing); return }
     if (this.#committing !== undefined) { await this.#committing.catch(nothing); return }
-    if (this.#failure === undefined && this.#size > 0) {
-      process.emitWarning(`${this.#size} bytes written to '${this.#path}' were dropped: the handle was disposed without close()`, { type: 'ForkfsWarning' })
-    }
+    if (this.#failure === undefined) warn(this.#path, this.#taken.bytes, 'the handle was disposed without close()')
     if (ownedStill(() => { this.#hooks.check() })) await this.abort()
     else this.#release()
   }
 
   async stat (): Promise<FileInfo> {
     this.#check('stat')
-    return { name: this.#path, size: this.#size, type: 'file' }
+    return { name: this.#path, size: this.#taken.bytes, type: 'file' }
   }
 
   async read (): Promise<never> { return this.#refuse('read') }
@@ -128,7 +131,7 @@ class Writer implements FileHandle {
 
   [inspect] (): string {
     const state = this.#failure !== undefined ? 'aborted' : this.#committing === undefined ? 'open' : 'closed'
-    return `FileHandle { path: '${this.#path}', flag: 'w', size: ${this.#size}, state: '${state}' }`
+    return `FileHandle { path: '${this.#path}', flag: 'w', size: ${this.#taken.bytes}, state: '${state}' }`
   }
 
   #check (operation: string): void {
@@ -186,8 +189,13 @@ class Writer implements FileHandle {
   #release (): void {
     if (this.#released) return
     this.#released = true
+    this.#disarm()
     this.#hooks.release()
   }
+}
+
+function warn (path: string, bytes: number, why: string): void {
+  if (bytes > 0) process.emitWarning(`${bytes} bytes written to '${path}' were dropped: ${why}`, { type: 'ForkfsWarning' })
 }
 
 /** What node:fs would append for (bytes, offset, length, position) or (text, position, encoding). */

@@ -82,8 +82,8 @@ export function expectOnError (onError: unknown): void {
 }
 
 function countOf (items: object): number | undefined {
-  if (Array.isArray(items)) return items.length
-  return items instanceof Set || items instanceof Map ? items.size : undefined
+  if ('length' in items) return Number(items.length)
+  return 'size' in items ? Number(items.size) : undefined
 }
 
 class Window<I, R> {

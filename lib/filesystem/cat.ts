@@ -1,7 +1,7 @@
 import { allocate, expectBytes, expectInteger } from '../file/expect.js'
 import { eachBulk, expectOnError, toError, withSignal } from './bulk.js'
 import { expandEntries } from './expand.js'
-import { hasMagic } from './paths.js'
+import { isPattern } from './paths.js'
 import { usingProgress } from './progress.js'
 import { Pin } from './ranges.js'
 import type { Core } from './core.js'
@@ -27,7 +27,7 @@ export async function cat (core: Core, path: string | readonly string[], options
   const { onError = 'raise', recursive = false, maxDepth, maxConcurrency = core.concurrency } = options
   expectOnError(onError)
   return usingProgress(options.progress, async progress => {
-    const plain = typeof path === 'string' && !hasMagic(path) ? core.normalize(path) : undefined
+    const plain = typeof path === 'string' && !isPattern(core, path) ? core.normalize(path) : undefined
     if (plain !== undefined && !recursive) {
       progress?.setSize(1)
       const data = await core.readAll(plain)

@@ -1,3 +1,5 @@
+import type { ListingsOptions } from '../cache/listings.js'
+
 /** Options that every file system takes. */
 export interface CommonOptions {
   /** A new instance that is neither looked up nor stored. @defaultValue false */
@@ -9,6 +11,11 @@ export interface CommonOptions {
   readonly timeoutMs?: number | undefined
   /** Longest wait for the next byte while we are reading, in milliseconds; then the attempt is given up and, where that is safe, made again. @defaultValue 30,000 */
   readonly idleTimeoutMs?: number | undefined
+  /**
+   * Keep complete listings of directories in memory and answer ls, list, walk, glob, info, exists and their kin from them; reading and copying ask the
+   * store. Own writes through the same instance are seen at once, those of others after the expiry or invalidateCache(). @defaultValue false
+   */
+  readonly listings?: false | ListingsOptions | undefined
   /** What use by a foreign owner does: rebuild the client, or throw FORKFS_FOREIGN_OWNER. @defaultValue 'reset' */
   readonly onForeignOwner?: 'reset' | 'throw' | undefined
 }

@@ -1,6 +1,7 @@
 import { FsError, isFsError } from '../errors/index.js'
 import { expandEntries } from './expand.js'
-import { basename, checkDepth, commonPrefix, hasMagic, isBelow, join, parent, relative } from './paths.js'
+import { pages } from './list-tree.js'
+import { basename, checkDepth, commonPrefix, isPattern, isBelow, join, parent, relative } from './paths.js'
 import type { Core } from './core.js'
 import type { FileInfo } from './types.js'
 
@@ -9,13 +10,17 @@ export interface CopyPair {
   readonly target: string
   /** What a listing or a look told about the source; absent where nobody looked. */
   readonly info?: FileInfo | undefined
+  /** The info is the answer to a look of its own, which tells all that there is to know. */
+  readonly looked?: boolean | undefined
 }
 
 /** What a copy will do, by name: nothing has been made yet. */
 export interface CopyPlan {
-  readonly files: readonly CopyPair[]
+  readonly files: readonly CopyPair[] | StreamedPairs
   /** Directories of the source that come along where the target keeps directories. */
   readonly directories: readonly CopyPair[]
+  /** Where the files go, where the target keeps directories. */
+  readonly parents: ReadonlySet<string>
   /** What a source without info does when it turns out to be a directory: an empty one at the target, or EISDIR. */
   readonly strays: 'make' | 'refuse'
 }
@@ -23,9 +28,20 @@ export interface CopyPlan {
 export interface MappingOptions {
   readonly recursive?: boolean | undefined
   readonly maxDepth?: number | undefined
+  /** All files in an array, however many there are. @defaultValue false */
+  readonly hold?: boolean | undefined
 }
 
-const nothingToCopy: CopyPlan = Object.freeze({ files: [], directories: [], strays: 'refuse' })
+/** Files of a tree that are listed once more while they are copied, because there are too many to be held. */
+export interface StreamedPairs extends AsyncIterable<CopyPair> {
+  /** How many there were when they were counted. */
+  readonly length: number
+}
+
+const nothingToCopy: HeldPlan = Object.freeze({ files: [], directories: [], strays: 'refuse' })
+
+/** A tree of more files is not held but listed twice: once to check and count, once to copy. */
+const heldMost = 10_000
 
 /**
  * Which file goes where, for cp, get and put alike (fsspec's rules, with its measured behaviour where its documentation differs):
@@ -39,6 +55,10 @@ const nothingToCopy: CopyPlan = Object.freeze({ files: [], directories: [], stra
  *   and where a pattern matched exactly one path.
  *
  * Two sources for one target are refused (EINVAL): one would silently be lost. A target inside the source is left out of it.
+ *
+ * Memory: the plan. Of a plain path with all that is below it (`recursive`, no `maxDepth`) at most 10,000 files and the
+ * directories are held; a larger tree is listed twice. Patterns and lists need all their names at once, for what they have in
+ * common and for two that would meet.
  * @throws RangeError for lists of unequal length and a maxDepth below 1 · FsError ENOENT where the source is missing, EINVAL
  * for a name that would leave the target directory of a local target.
  */
@@ -48,8 +68,11 @@ export async function planCopy (
   checkDepth(options.maxDepth)
   checkPaths('source', source)
   checkPaths('target', target)
-  if (typeof target !== 'string') return checked(pairLists(from, to, source, target))
-  return checked(typeof source === 'string' ? await mapString(from, to, source, target, options) : await mapList(from, to, source, target, options))
+  if (typeof target !== 'string') return checked(to, pairLists(from, to, source, target))
+  if (typeof source === 'string' && options.recursive === true && options.maxDepth === undefined && !isPattern(from, source)) {
+    return mapTree(from, to, source, target, options.hold === true ? Infinity : heldMost)
+  }
+  return checked(to, typeof source === 'string' ? await mapString(from, to, source, target, options) : await mapList(from, to, source, target, options))
 }
 
 function checkPaths (name: string, value: unknown): void {
@@ -57,7 +80,7 @@ function checkPaths (name: string, value: unknown): void {
   throw new TypeError(`Expected \`${name}\` to be a string or an array of strings, got (${typeof value})`)
 }
 
-function pairLists (from: Core, to: Core, sources: string | readonly string[], targets: readonly string[]): CopyPlan {
+function pairLists (from: Core, to: Core, sources: string | readonly string[], targets: readonly string[]): HeldPlan {
   if (typeof sources === 'string') throw new TypeError('Expected `target` to be a string, or `source` to be an array too')
   if (sources.length !== targets.length) {
     throw new RangeError(`Expected \`source\` and \`target\` to be of equal length, got ${sources.length} and ${targets.length}`)
@@ -66,7 +89,7 @@ function pairLists (from: Core, to: Core, sources: string | readonly string[], t
   return { files, directories: [], strays: 'refuse' }
 }
 
-async function mapList (from: Core, to: Core, sources: readonly string[], target: string, options: MappingOptions): Promise<CopyPlan> {
+async function mapList (from: Core, to: Core, sources: readonly string[], target: string, options: MappingOptions): Promise<HeldPlan> {
   const into = to.normalize(target)
   const entries = await expandEntries(from, sources, options)
   const files = entries
@@ -75,12 +98,13 @@ async function mapList (from: Core, to: Core, sources: readonly string[], target
   return { files, directories: [], strays: 'make' }
 }
 
-async function mapString (from: Core, to: Core, source: string, target: string, options: MappingOptions): Promise<CopyPlan> {
-  const magic = hasMagic(source)
+async function mapString (from: Core, to: Core, source: string, target: string, options: MappingOptions): Promise<HeldPlan> {
+  const magic = isPattern(from, source)
   const filesOnly = options.recursive !== true || options.maxDepth !== undefined
   let entries = await expandEntries(from, source, options)
   const single = entries[0]
-  if (!magic && single !== undefined && single.info === undefined) entries = [{ name: single.name, info: await from.info(single.name) }]
+  const looked = !magic && single !== undefined && single.info === undefined
+  if (looked) entries = [{ name: single.name, info: await from.info(single.name) }]
   if (filesOnly) entries = entries.filter(({ info }) => info?.type !== 'directory')
   if (entries.length === 0) return nothingToCopy
 
@@ -88,19 +112,59 @@ async function mapString (from: Core, to: Core, source: string, target: string, 
   const nest = magic ? entries.length === 1 : !endsInSlash(source) && await isDirectoryTarget(to, target, into)
   const common = magic ? commonPrefix(entries.map(({ name }) => name)) : from.normalize(source)
   const base = nest ? parent(common) : common
-  const pairs = entries.map(({ name, info }) => ({ source: name, target: below(to, into, relative(name, base), name), info }))
-  return split(from === to ? outside(pairs, nest ? join(into, basename(common)) : into, common) : pairs)
+  const pairs = entries.map(({ name, info }) => ({ source: name, target: below(to, into, relative(name, base), name), info, looked }))
+  const destination = nest ? join(into, basename(common)) : into
+  return split(from === to ? pairs.filter(pair => !isInside(pair.source, destination, common)) : pairs)
 }
 
-function split (pairs: readonly CopyPair[]): CopyPlan {
-  const isDirectory = ({ source, info }: CopyPair): boolean => info?.type === 'directory' || (source.endsWith('/') && info?.size === 0)
+/** One path with all that is below it: what is between the two never needs to be known at once. */
+async function mapTree (from: Core, to: Core, source: string, target: string, most: number): Promise<CopyPlan> {
+  const root = from.normalize(source)
+  const into = to.normalize(target)
+  const nest = !endsInSlash(source) && await isDirectoryTarget(to, target, into)
+  const destination = nest && basename(root) !== '' ? join(into, basename(root)) : into
+  async function * pairs (): AsyncGenerator<CopyPair, void, undefined> {
+    for await (const page of pages(from, root, { recursive: true })) {
+      for (const info of page) {
+        if (from === to && isInside(info.name, destination, root)) continue
+        yield { source: info.name, target: below(to, destination, relative(info.name, root), info.name), info }
+      }
+    }
+  }
+  const held: CopyPair[] = []
+  const directories: CopyPair[] = []
+  const parents = new Set<string>()
+  let length = 0
+  for await (const pair of pairs()) {
+    if (isDirectory(pair)) { directories.push(pair); continue }
+    if (to.capabilities.emptyDirectories && pair.source !== pair.target) parents.add(parent(pair.target))
+    if (++length <= most) held.push(pair)
+    else held.length = 0
+  }
+  if (length === 0 && directories.length === 0) {
+    const info = await from.info(root)
+    if (info.type !== 'directory') return checked(to, { files: [{ source: root, target: destination, info, looked: true }], directories: [], strays: 'refuse' })
+  }
+  directories.push({ source: root, target: destination })
+  const streamed: StreamedPairs = { length, [Symbol.asyncIterator]: () => filesOf(pairs()) }
+  return { files: length > most ? streamed : held, directories, parents, strays: 'refuse' }
+}
+
+async function * filesOf (pairs: AsyncIterable<CopyPair>): AsyncGenerator<CopyPair, void, undefined> {
+  for await (const pair of pairs) if (!isDirectory(pair)) yield pair
+}
+
+function split (pairs: readonly CopyPair[]): HeldPlan {
   return { files: pairs.filter(pair => !isDirectory(pair)), directories: pairs.filter(isDirectory), strays: 'refuse' }
 }
 
-/** Without what lies in the target already: a directory copied into itself would else hold copies of its copies. */
-function outside (pairs: CopyPair[], destination: string, common: string): CopyPair[] {
-  if (!isBelow(destination, common)) return pairs
-  return pairs.filter(({ source }) => source !== destination && !isBelow(source, destination))
+function isDirectory ({ source, info }: CopyPair): boolean {
+  return info?.type === 'directory' || (source.endsWith('/') && info?.size === 0)
+}
+
+/** Whether a source lies in the target already: a directory copied into itself would else hold copies of its copies. */
+function isInside (source: string, destination: string, common: string): boolean {
+  return isBelow(destination, common) && (source === destination || isBelow(source, destination))
 }
 
 export function endsInSlash (path: string): boolean {
@@ -135,12 +199,16 @@ function staysBelow (suffix: string): boolean {
   return suffix.split('/').every(part => part !== '' && part !== '.' && part !== '..')
 }
 
-function checked (plan: CopyPlan): CopyPlan {
+type HeldPlan = Omit<CopyPlan, 'files' | 'parents'> & { readonly files: readonly CopyPair[] }
+
+function checked (to: Core, plan: HeldPlan): CopyPlan {
   const sources = new Map<string, string>()
+  const parents = new Set<string>()
   for (const { source, target } of plan.files) {
     const other = sources.get(target)
     if (other !== undefined && other !== source) throw new FsError('EINVAL', `'${other}' and '${source}' would both be written to it`, { path: target })
     sources.set(target, source)
+    if (to.capabilities.emptyDirectories && source !== target) parents.add(parent(target))
   }
-  return plan
+  return { ...plan, parents }
 }

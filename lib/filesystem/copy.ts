@@ -1,7 +1,7 @@
 import { FsError, isFsError, isNodeError } from '../errors/index.js'
 import { batches, deleteBatch, eachBulk, expectOnError, isFatal, withSignal } from './bulk.js'
 import { endsInSlash, isDirectoryTarget, planCopy } from './copy-mapping.js'
-import { basename, depth, hasMagic, isBelow, join, parent } from './paths.js'
+import { basename, depth, isPattern, isBelow, join, parent } from './paths.js'
 import { usingBranch, usingProgress } from './progress.js'
 import type { CopyPair, CopyPlan } from './copy-mapping.js'
 import type { Core } from './core.js'
@@ -95,7 +95,7 @@ async function isGone (from: Core, path: string): Promise<boolean> {
 function directoriesOf (plan: CopyPlan, to: Core): string[] {
   const all = new Set<string>()
   for (const { target } of plan.directories) all.add(target.endsWith('/') ? target.slice(0, -1) : target)
-  for (const { source, target } of plan.files) if (source !== target) all.add(parent(target))
+  for (const directory of plan.parents) all.add(directory)
   all.delete(to.root)
   const inner = new Set([...all].map(parent))
   return [...all].filter(path => !inner.has(path))
@@ -117,12 +117,12 @@ export async function mv (core: Core, source: string | readonly string[], target
     return
   }
   await usingProgress(options.progress, async progress => {
-    const plain = typeof source === 'string' && !hasMagic(source) ? await core.info(core.normalize(source)) : undefined
+    const plain = typeof source === 'string' && !isPattern(core, source) ? await core.info(core.normalize(source)) : undefined
     if (plain !== undefined && await renameWhole(core, plain, source as string, target, options, progress)) return
     if (plain?.type === 'directory' && options.recursive !== true) {
       throw new FsError('EISDIR', 'it is a directory, set `recursive` to move all that is below it', { path: plain.name })
     }
-    await moveEach(core, await planCopy(core, core, source, target, options), options, progress)
+    await moveEach(core, await planCopy(core, core, source, target, { ...options, hold: true }), options, progress)
   })
 }
 
@@ -145,20 +145,22 @@ async function renameWhole (
   return true
 }
 
-/** False where the target is on another device: there only a copy gets. */
+/** False where the store has no such step, or the target is on another device: there only a copy gets. */
 async function renamed (core: Core, source: string, target: string): Promise<boolean> {
   try {
     await core.rename(source, target)
     return true
   } catch (error) {
+    if (isFsError(error, 'FORKFS_NOT_SUPPORTED')) return false // a store that renames files, but not directories
     if (isFsError(error) && isNodeError(error.cause) && error.cause.code === 'EXDEV') return false
     throw error
   }
 }
 
 async function moveEach (core: Core, plan: CopyPlan, options: CopyOptions, progress: Progress | undefined): Promise<void> {
-  const sources = new Set(plan.files.map(({ source }) => source))
-  const clash = plan.files.find(({ source, target }) => source !== target && sources.has(target))
+  const files = plan.files as readonly CopyPair[] // held: what is copied is deleted when all of it is
+  const sources = new Set(files.map(({ source }) => source))
+  const clash = files.find(({ source, target }) => source !== target && sources.has(target))
   if (clash !== undefined) throw new FsError('EINVAL', `'${clash.target}' is to be moved itself: moves that depend on each other are separate calls`, { path: clash.source })
   const copied: string[] = []
   const copy = copyOne({ ...plan, strays: 'refuse' })

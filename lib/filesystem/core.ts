@@ -1,4 +1,4 @@
-import type { Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, WriteOptions } from './types.js'
+import type { Bytes, Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, StagedWriter, WriteOptions } from './types.js'
 
 /** What one listing hook is asked for. */
 export interface ListOptions {
@@ -27,6 +27,8 @@ export interface Core {
   readonly signal: AbortSignal
   /** The same core under a narrower signal, so that one failure of a bulk call aborts its siblings. */
   withSignal? (signal: AbortSignal): Core
+  /** Whether a path is a pattern for glob(), as the caller wrote it or normalised. Absent: `*`, `?` and `[` make it one. */
+  isPattern? (path: string): boolean
   /** Strip protocol and trailing slashes; make local paths absolute. Throws TypeError for what is no path. */
   normalize (path: string): string
   info (path: string): Promise<FileInfo>
@@ -35,6 +37,8 @@ export interface Core {
   readRange (path: string, start: number, end: number | undefined, options?: Omit<RangeOptions, 'signal'>): Promise<RangeRead>
   /** The whole file, in parts where that is faster. */
   readAll (path: string, options?: Omit<RangeOptions, 'signal'> & { readonly size?: number | undefined }): Promise<Bytes>
+  /** The whole file from front to back, without holding it; absent: readAll(). */
+  readChunks? (path: string, options?: Omit<RangeOptions, 'signal' | 'into'>): AsyncIterable<Chunk>
   write (path: string, data: Uint8Array, options?: WriteOptions): Promise<FileInfo>
   openWriter (path: string, options?: WriteOptions): Promise<StagedWriter>
   delete (paths: readonly string[]): Promise<void>

@@ -2,7 +2,7 @@ import { FsError } from '../errors/index.js'
 import type { Core } from './core.js'
 import { eachAtOnce, findEntries, keep, visitTree } from './find.js'
 import { globEntries } from './glob.js'
-import { checkDepth, hasMagic, isEntered, parent } from './paths.js'
+import { checkDepth, isPattern, isEntered, parent } from './paths.js'
 import type { FileInfo } from './types.js'
 
 export interface ExpandOptions {
@@ -47,7 +47,7 @@ async function expand (core: Core, path: string | readonly string[], options: Ex
   const unchecked = new Set<string>()
   const found = new Map<string, FileInfo>()
   for (const [index, name] of normalized.entries()) {
-    if (!literal && hasMagic(name)) await expandPattern(core, paths[index]!, { recursive, maxDepth, detail }, found)
+    if (!literal && isPattern(core, name)) await expandPattern(core, paths[index]!, { recursive, maxDepth, detail }, found)
     else if (recursive) await expandTree(core, name, { maxDepth, detail }, found)
     else unchecked.add(name)
   }

@@ -2,6 +2,7 @@ import { FsError, fromNodeError, isFsError, withContext } from '../errors/index.
 import type { Stats } from './stats.js'
 import { CallGroup, currentOwner, Lease, pendingOf, realm, realmSecret, Scope } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
+import { ListingCache } from '../cache/listings.js'
 import { BoundCore, notSupported } from './bound-core.js'
 import type { Hooks } from './bound-core.js'
 import type { ListOptions } from './core.js'
@@ -10,10 +11,11 @@ import type { Descriptor, DescriptorBody, Travel, Withheld } from './descriptor.
 import { iterate } from './iterate.js'
 import { canonical, resolveOptions } from './options.js'
 import type { OptionTable, ResolvedCommonOptions } from './options.js'
+import { hasMagic } from './paths.js'
 import { readWhole } from './read-span.js'
 import { inTransaction, transactionOf } from './transaction.js'
 import { Verbs } from './verbs.js'
-import type { Capabilities, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, Verb, WriteOptions } from './types.js'
+import type { Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, Verb, WriteOptions } from './types.js'
 
 /** Marks instances of every copy of the package: recognition goes by it, never by instanceof. */
 const brand = Symbol.for('forkfs.FileSystem.v1')
@@ -42,6 +44,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   #epoch = realm.epoch
   #tokenEpoch = 0
   #token = ''
+  #listings: ListingCache | undefined
 
   constructor (options: object = {}) {
     super()
@@ -50,6 +53,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     this.#fresh = fresh === true
     this.#options = Object.freeze(resolved)
     this.#withheld = (options as { [withheld]?: Withheld })[withheld]
+    this.#listings = this.#newListings()
     Object.defineProperty(this, '$forkfs', { enumerable: true, configurable: true, get: () => this.toJSON().$forkfs })
   }
 
@@ -108,6 +112,9 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   /** A path as this filesystem names it: without protocol and closing slash, absolute where paths are local. No I/O. */
   normalize (path: string): string { return this._normalize(path) }
 
+  /** Whether verbs that take patterns take this path for one: `*`, `?` or `[` is in it, escaped (see escapeGlob) or not. No I/O. */
+  isPattern (path: string): boolean { return hasMagic(path) }
+
   /** The URL of a path: 's3://bucket/key'. */
   url (path: string): string { return `${this.protocol}://${this._normalize(path)}` }
 
@@ -123,12 +130,13 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
       if (refused !== undefined) return Promise.reject(refused)
     }
     const outer = options?.signal
+    if (outer !== undefined && typeof (outer as Partial<AbortSignal> | null)?.aborted !== 'boolean') return Promise.reject(new TypeError(`Expected \`signal\` to be an AbortSignal, got (${typeof outer})`))
     if (outer?.aborted === true) return Promise.reject(outer.reason as Error)
     try { lease?.check() } catch (error) { return Promise.reject(error as Error) }
     const scope = new Scope(this.#group, operation, path, outer)
     return scope.run(async () => {
       try {
-        return await work(new BoundCore(this as unknown as Hooks, scope, transactionOf(this)))
+        return await work(new BoundCore(this as unknown as Hooks, scope, transactionOf(this), this.#listings))
       } catch (error) {
         throw this.#explained(error, operation, path)
       }
@@ -140,7 +148,13 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
       return new FsError('FORKFS_FOREIGN_OWNER', 'the instance was made by another owner (resetForFork() came since); call filesystem() again here, or leave onForeignOwner at \'reset\'', { operation, path, protocol: this.protocol })
     }
     this.#epoch = realm.epoch
+    this.#listings = this.#newListings()
     return undefined
+  }
+
+  #newListings (): ListingCache | undefined {
+    const { listings } = this.#options as unknown as ResolvedCommonOptions
+    return listings === false ? undefined : new ListingCache(listings)
   }
 
   #explained (error: unknown, operation: string, path: string | undefined): unknown {
@@ -155,7 +169,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     scope.end() // it only lends its signal: steps are the calls that count
     const outer = options?.signal
     return iterate<T>({
-      begin: () => begin(new BoundCore(this as unknown as Hooks, scope, undefined))[Symbol.asyncIterator](),
+      begin: () => begin(new BoundCore(this as unknown as Hooks, scope, undefined, this.#listings))[Symbol.asyncIterator](),
       step: work => this._call(operation, path, options, async () => {
         const stop = (): void => { scope.stop(outer?.reason) }
         outer?.addEventListener('abort', stop, { once: true })
@@ -176,18 +190,20 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   /** Writes started by fn (in its own async context; other users of this instance are not affected) are published when it returns and dropped when it throws. */
   transaction<T> (fn: () => Promise<T>): Promise<T> { return inTransaction(this, fn) }
 
-  /** Nothing is cached unless an implementation says so. */
-  invalidateCache (_path?: string): void {}
+  /** Forget what is kept about a path, what lies above it and below it; without a path, about everything. An implementation that keeps more overrides it and calls this too. */
+  invalidateCache (path?: string): void { this.#listings?.invalidate(path === undefined ? undefined : this._normalize(path)) }
 
   /** resetForFork() for this instance alone: its client, listings and blocks are dropped, its pending work rejects with FORKFS_RESET, the next use starts afresh. */
   reset (): void {
     this.#group.reset()
+    this.#listings = this.#newListings()
     this._drop()
   }
 
   /** Wait for work begun before this call, then release clients. Idempotent. A later use opens them again. */
   async close (): Promise<void> {
     await Promise.all(pendingOf(this.#group).map(scope => scope.whenEnded()))
+    this.#listings?.invalidate()
     await this._close()
   }
 
@@ -208,7 +224,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   /** Reads longer than this are cut into parts and read in parallel, each pinned to one version. 0: one read whatever its length. */
   protected get _partBytes (): number { return 0 }
 
-  /** Unwanted bytes between two ranges that are worth one request less (catRanges). 64 KiB near, 256 KiB for stores far away. */
+  /** Unwanted bytes between two ranges that are worth one request less (catRanges). 64 KiB near, 128 KiB for stores far away. */
   protected override get _maxGap (): number { return 64 * 1024 }
   /** How open() caches where the caller does not say. */
   protected override get _readStrategy (): ReadStrategyName { return 'readahead' }
@@ -230,6 +246,11 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
 
   protected _readAll (path: string, options: RangeOptions): Promise<RangeRead> {
     return readWhole(this as unknown as Hooks, path, options as RangeOptions & { signal: AbortSignal })
+  }
+
+  /** The whole file from front to back. Worth an override where files have no sizes or no ranges: get() then holds no file in memory. */
+  protected async *_readChunks (path: string, options: RangeOptions): AsyncIterable<Chunk> {
+    yield { at: 0, data: (await this._readAll(path, options)).data }
   }
 
   /** Small files in one go; by default through the staged writer. */

@@ -1,8 +1,9 @@
 import pLimit from 'p-limit'
 import type { LimitFunction } from 'p-limit'
 import { FsError, isFsError } from '../errors/index.js'
-import { LocalWriter, openLocalFile } from '../file/local.js'
+import { openLocalFile } from '../file/local.js'
 import { planParts } from '../net/index.js'
+import type { LocalWriter } from '../file/local.js'
 import { eachBulk, withSignal } from './bulk.js'
 import { planCopy } from './copy-mapping.js'
 import { makeStray, transferAll } from './copy.js'
@@ -29,7 +30,7 @@ const uploadsAtOnce = 8
  * parents are made. Each file is staged beside its place and renamed: it is there whole or not at all, from one version of the
  * source; one that changes meanwhile is begun again once, then FORKFS_CHANGED. Files of 16 MiB and more come in parts of 8 MiB
  * in parallel. A key that would leave the target directory is EINVAL before anything is fetched. Memory: at most 16 parts,
- * besides small files; a large file of a store without ranges is held whole.
+ * besides small files; of a store without ranges, or one that does not say how long a file is, a piece at a time (see `_readChunks`).
  *
  * `onError`: as in {@link cp}. Progress: files; bytes in the branches.
  */
@@ -71,8 +72,10 @@ class Meter {
 
   begin (size: number | undefined): void {
     this.#now = 0
-    if (size !== undefined) this.#child?.setSize(size)
+    if (size !== undefined) this.tell(size)
   }
+
+  tell (size: number): void { this.#child?.setSize(size) }
 
   add (bytes: number): void {
     this.#now += bytes
@@ -86,7 +89,7 @@ function downloader (plan: CopyPlan, concurrency: number): Transfer {
   const job = { limit: pLimit(Math.min(concurrency, largeAtOnce)), buffers: [] }
   return async (pair, from, to, child) => {
     const meter = new Meter(child)
-    const info = pair.info?.size === undefined ? await from.info(pair.source) : pair.info
+    const info = pair.info === undefined || (pair.info.size === undefined && pair.looked !== true) ? await from.info(pair.source) : pair.info
     if (info.type === 'directory') { await makeStray(plan, to, pair); return }
     try {
       await download(job, { info, from, to, target: pair.target, meter })
@@ -102,22 +105,42 @@ interface DownloadJob { readonly limit: LimitFunction, readonly buffers: Uint8Ar
 interface Download { readonly info: FileInfo, readonly from: Core, readonly to: Core, readonly target: string, readonly meter: Meter }
 
 async function download (job: DownloadJob, file: Download): Promise<void> {
-  const { info: { name, size, etag }, from, to, target, meter } = file
+  const { info: { size }, from, to, target, meter } = file
   meter.begin(size)
-  await staged(await to.openWriter(target), async writer => {
-    if (size !== undefined && size >= parallelFrom && from.capabilities.ranges && writer instanceof LocalWriter) {
-      await downloadParts(job, file, size, writer)
-    } else if (size !== 0) {
-      const read = async (): Promise<void> => {
-        from.signal.throwIfAborted()
-        const data = await from.readAll(name, { size, ...new Pin(name, etag).options })
-        if (size !== undefined && data.length !== size) throw new FsError('FORKFS_CHANGED', `it has ${data.length} bytes where ${size} were announced`, { path: name })
-        await writer.write(data)
-        meter.add(data.length)
-      }
-      await (size !== undefined && size <= smallBytes ? read() : job.limit(read))
-    }
+  await staged(await to.openWriter(target) as LocalWriter, async writer => {
+    if (size === 0) return
+    if (size === undefined || (size >= parallelFrom && !from.capabilities.ranges)) await job.limit(() => downloadChunks(file, writer))
+    else if (size >= parallelFrom) await downloadParts(job, file, size, writer)
+    else await (size <= smallBytes ? downloadWhole(file, size, writer) : job.limit(() => downloadWhole(file, size, writer)))
   })
+}
+
+async function downloadWhole ({ info: { name, etag }, from, meter }: Download, size: number, writer: LocalWriter): Promise<void> {
+  from.signal.throwIfAborted()
+  const data = await from.readAll(name, { size, ...new Pin(name, etag).options })
+  checkSize(name, data.length, size)
+  await writer.write(data)
+  meter.add(data.length)
+}
+
+/** From front to back; the store may begin again. */
+async function downloadChunks ({ info: { name, size, etag }, from, meter }: Download, writer: LocalWriter): Promise<void> {
+  from.signal.throwIfAborted()
+  const pin = new Pin(name, etag).options
+  for await (const { at, data } of from.readChunks?.(name, pin) ?? [{ at: 0, data: await from.readAll(name, pin) }]) {
+    if (at === 0 && writer.size > 0) {
+      await writer.clear()
+      meter.begin(size)
+    }
+    await writer.writeAt(data, at)
+    meter.add(data.length)
+  }
+  checkSize(name, writer.size, size)
+  if (size === undefined) meter.tell(writer.size)
+}
+
+function checkSize (path: string, got: number, announced: number | undefined): void {
+  if (announced !== undefined && got !== announced) throw new FsError('FORKFS_CHANGED', `it has ${got} bytes where ${announced} were announced`, { path })
 }
 
 async function downloadParts ({ limit, buffers }: DownloadJob, { info, from, meter }: Download, size: number, writer: LocalWriter): Promise<void> {

@@ -1,5 +1,6 @@
 import { isFsError } from '../errors/index.js'
 import type { Descriptor, DescriptorBody } from './descriptor.js'
+import { isFileSystem } from './filesystem.js'
 import type { FileSystem } from './filesystem.js'
 import type { BulkVerb, Bytes, Verb } from './types.js'
 
@@ -17,6 +18,7 @@ export class Mapper {
   readonly #root: string
 
   constructor (fs: FileSystem, root: string) {
+    if (!isFileSystem(fs)) throw new TypeError('Expected `fs` to be a FileSystem; what arrives from another thread or process is a descriptor: revive() it first')
     this.#fs = fs
     this.#root = fs.normalize(root)
     Object.defineProperty(this, '$forkfs', { enumerable: true, get: () => this.toJSON().$forkfs })

@@ -1,10 +1,12 @@
 import { FsError } from '../errors/index.js'
 import { openBytes } from '../file/byte-reader.js'
 import type { ByteReader } from '../file/byte-reader.js'
+import { resolveCompression } from '../file/codecs.js'
 import { openCompressedReader, openCompressedWriter } from '../file/compression.js'
 import { resolveOffset } from '../file/expect.js'
 import { readerOf } from '../file/reader.js'
 import type { RangeSource } from '../file/source.js'
+import { checkStrategy } from '../file/strategies.js'
 import { openWriteHandle } from '../file/writer.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
@@ -25,7 +27,11 @@ const flagsKnown: readonly OpenFlags[] = ['r', 'r+', 'w', 'wx', 'a']
 /** A handle on one version of a file (reading) or on a staged write. */
 export async function openFile (opener: Opener, path: string, lease: Lease, flags: OpenFlags, options: OpenOptions): Promise<FileHandle> {
   if (!flagsKnown.includes(flags)) throw new TypeError(`Expected the flags to be one of ${flagsKnown.join(', ')}, got \`${String(flags)}\``)
-  if (flags === 'r') return readerOf(await openReader(opener, path, lease, options))
+  resolveCompression(options.compression, path)
+  if (flags === 'r') {
+    checkStrategy(path, options)
+    return readerOf(await openReader(opener, path, lease, options))
+  }
   if (flags === 'a' || flags === 'r+') {
     return opener.call('open', path, options, core => {
       core.refuse('write', 'writing')
@@ -36,9 +42,9 @@ export async function openFile (opener: Opener, path: string, lease: Lease, flag
   return openWriteHandle(path, writer, { check: () => { lease.check() }, release })
 }
 
-export async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions): Promise<ByteReader> {
+export async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions, sequential = false): Promise<ByteReader> {
   const source = await opener.call('open', path, options, core => openSource(opener, core, core.normalize(path), lease, options.ifMatch), lease)
-  const bytes = openBytes(source, { cache: options.cache ?? opener.strategy, blockBytes: options.blockBytes })
+  const bytes = openBytes(source, { cache: options.cache ?? opener.strategy, blockBytes: options.blockBytes, sequential })
   return options.compression == null ? bytes : openCompressedReader(bytes, options.compression)
 }
 

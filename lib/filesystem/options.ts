@@ -37,13 +37,24 @@ export function oneOf (...values: readonly string[]): OptionSpec {
 
 const retryFields: OptionTable = Object.freeze({ attempts: kinds.count, baseMs: kinds.milliseconds, maxMs: kinds.milliseconds })
 
+const listingsFields: OptionTable = Object.freeze({ expirySeconds: spec('a number of seconds > 0', value => typeof value === 'number' && value > 0), maxDirectories: kinds.count })
+
+function hasFields (value: unknown, fields: OptionTable): boolean {
+  return isRecord(value) && Object.entries(value).every(([name, entry]) => entry === undefined || (Object.hasOwn(fields, name) && fields[name]!.check(entry)))
+}
+
 /** Options that every implementation takes. Defaults: design "Defaults". */
 export const commonOptions: OptionTable = Object.freeze({
   fresh: kinds.boolean,
   maxConcurrency: { ...kinds.count, default: 64 },
   retry: {
     expected: '{ attempts, baseMs, maxMs }, each a number > 0',
-    check: value => isRecord(value) && Object.entries(value).every(([name, entry]) => entry === undefined || (Object.hasOwn(retryFields, name) && retryFields[name]!.check(entry)))
+    check: value => hasFields(value, retryFields)
+  },
+  listings: {
+    expected: 'false, or { expirySeconds, maxDirectories }, each a number > 0',
+    check: value => value === false || hasFields(value, listingsFields),
+    default: false
   },
   timeoutMs: { ...kinds.milliseconds, default: 60_000 },
   idleTimeoutMs: { ...kinds.milliseconds, default: 30_000 },
@@ -57,15 +68,16 @@ export interface ResolvedCommonOptions {
   readonly timeoutMs: number
   readonly idleTimeoutMs: number
   readonly onForeignOwner: 'reset' | 'throw'
+  readonly listings: false | { readonly expirySeconds: number, readonly maxDirectories: number }
 }
 
-/** The name in `known` that `name` was probably meant to be; undefined where none is near. */
+/** The name in `known` that `name` was probably meant to be: the one with the fewest edits, if they are at most two or a third of its letters. */
 export function nearestName (name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
+  let least = Infinity
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance < bestDistance) { best = candidate; bestDistance = distance }
+    if (distance < least && distance <= Math.max(2, candidate.length / 3)) { best = candidate; least = distance }
   }
   return best
 }
@@ -119,13 +131,17 @@ export function resolveOptions (owner: string, given: Readonly<Record<string, un
   }
   const { attempts = 5, baseMs = 50, maxMs = 20_000 } = (resolved['retry'] ?? {}) as Partial<ResolvedCommonOptions['retry']>
   resolved['retry'] = Object.freeze({ attempts, baseMs, maxMs })
+  if (resolved['listings'] !== false) {
+    const { expirySeconds = 60, maxDirectories = 1000 } = resolved['listings'] as Partial<Exclude<ResolvedCommonOptions['listings'], false>>
+    resolved['listings'] = Object.freeze({ expirySeconds, maxDirectories })
+  }
   return resolved
 }
 
-const identities = new WeakMap<object, number>()
+const identities = new WeakMap<object | symbol, number>()
 let lastIdentity = 0
 
-function identityOf (value: object): number {
+function identityOf (value: object | symbol): number {
   let id = identities.get(value)
   if (id === undefined) {
     id = ++lastIdentity
@@ -145,7 +161,7 @@ export function canonical (value: unknown): string {
     case 'boolean': return value ? 't' : 'f'
     case 'bigint': return `i${value}`
     case 'undefined': return 'u'
-    case 'symbol': return `y${identityOf(Object(value) as object)}`
+    case 'symbol': return Symbol.keyFor(value) === undefined ? `y${identityOf(value)}` : `Y${canonical(Symbol.keyFor(value))}`
     case 'function': return `o${identityOf(value)}`
   }
   if (value === null) return 'z'

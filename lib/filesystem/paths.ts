@@ -74,6 +74,11 @@ export function hasMagic (path: string): boolean {
   return /[*?[]/.test(path)
 }
 
+/** {@link hasMagic}, where the filesystem has no rule of its own. */
+export function isPattern (core: { isPattern? (path: string): boolean }, path: string): boolean {
+  return core.isPattern?.(path) ?? hasMagic(path)
+}
+
 /**
  * The pattern that matches exactly this path: `*`, `?` and `[` become `[*]`, `[?]` and `[[]`. Brackets and not backslashes,
  * because a backslash is an ordinary letter of an object's key; Python's glob.escape writes the same.

@@ -6,7 +6,7 @@ import type { Core } from './core.js'
 import type { BulkVerb, ByteRange, Bytes, Progress } from './types.js'
 
 export interface CatRangesOptions extends BulkVerb {
-  /** Ranges of one file no further apart than this share a request, bytes, integer >= 0. @defaultValue 64 KiB; 256 KiB suits a store that is far away */
+  /** Ranges of one file no further apart than this share a request, bytes, integer >= 0. @defaultValue 64 KiB where the store is near, 128 KiB where it is far away */
   readonly maxGap?: number | undefined
   /** No request is longer than this, bytes, integer >= 1; a longer range is read in parts, in parallel. @defaultValue 8 MiB */
   readonly maxBlock?: number | undefined
@@ -21,6 +21,7 @@ export const defaultMaxBlock = 8 * 1024 * 1024
 const freeWaste = 256 * 1024
 /** Beyond that, unwanted bytes are at most this many times the wanted ones. */
 const maxAmplification = 32
+const bufferUnit = 1024 * 1024
 
 /** Holds all reads of one file to the version that the first answer (or an info before it) named. */
 export class Pin {
@@ -62,6 +63,18 @@ export async function catRanges (core: Core, ranges: readonly ByteRange[], optio
   return usingProgress(options.progress, progress => new RangeReader(core, ranges, options, progress).run())
 }
 
+/** What merged blocks are read into, again and again: fresh memory costs twice what copying does. */
+class Buffers {
+  readonly #free: Bytes[] = []
+
+  take (bytes: number): Bytes {
+    const free = this.#free.pop()
+    return free !== undefined && free.length >= bytes ? free : allocate(Math.ceil(bytes / bufferUnit) * bufferUnit)
+  }
+
+  put (buffer: Bytes): void { this.#free.push(buffer) }
+}
+
 class RangeReader {
   readonly #core: Core
   readonly #ranges: readonly ByteRange[]
@@ -70,9 +83,11 @@ class RangeReader {
   readonly #maxGap: number
   readonly #maxBlock: number
   readonly #results: Array<Bytes | Error | undefined>
+  readonly #buffers = new Buffers()
 
   constructor (core: Core, ranges: readonly ByteRange[], options: CatRangesOptions, progress: Progress | undefined) {
     const { maxGap = defaultMaxGap, maxBlock = defaultMaxBlock, onError = 'raise' } = options
+    if (!Array.isArray(ranges)) throw new TypeError(`Expected \`ranges\` to be an array of { path, start, end }, got (${typeof ranges})`)
     expectInteger('maxGap', maxGap, 0)
     expectInteger('maxBlock', maxBlock, 1)
     expectOnError(onError)
@@ -191,11 +206,13 @@ class RangeReader {
     const { start, end, wanted } = block
     const read = async (core: Core): Promise<void> => {
       const only = wanted.length === 1 ? wanted[0]! : undefined
-      const into = only === undefined ? undefined : this.#into(only)
+      const buffer = only === undefined ? this.#buffers.take(end - start) : undefined
+      const into = only === undefined ? buffer!.subarray(0, end - start) : this.#into(only)
       const { data, etag } = await core.readRange(file.path, start, end, { ...file.pin.options, into })
       file.pin.check(etag)
       if (only !== undefined) this.#settle(only.index, into === undefined ? data : placed(data, into))
       else for (const range of wanted) this.#settle(range.index, this.#cut(data, start, range))
+      if (buffer !== undefined) this.#buffers.put(buffer) // one that a failed read had may be written to yet
     }
     return { serves: wanted, read }
   }

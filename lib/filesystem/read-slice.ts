@@ -1,19 +1,15 @@
 import { FsError } from '../errors/index.js'
-import { resolveOffset } from '../file/expect.js'
+import { expectInteger, resolveOffset } from '../file/expect.js'
 import type { Core } from './core.js'
 import type { Bytes, ReadVerb } from './types.js'
-
-function checkOffset (name: string, value: number | undefined): void {
-  if (value !== undefined && !Number.isSafeInteger(value)) throw new RangeError(`Expected \`${name}\` to be an integer, got \`${String(value)}\` (${typeof value})`)
-}
 
 /**
  * [start, end) of a file, as slice() would give it. Costs one request for what is short or whole, and an info before it only
  * where the numbers can not be told to the store as they are (a negative `end`, an empty range).
  */
 export async function readSlice (core: Core, path: string, { start = 0, end, ifMatch }: ReadVerb): Promise<Bytes> {
-  checkOffset('start', start)
-  checkOffset('end', end)
+  expectInteger('start', start, Number.MIN_SAFE_INTEGER)
+  if (end !== undefined) expectInteger('end', end, Number.MIN_SAFE_INTEGER)
   if (start === 0 && end === undefined) return core.readAll(path, { ifMatch })
   const simple = start >= 0 ? end === undefined || end > start : end === undefined
   if (simple) return (await core.readRange(path, start, end, { ifMatch })).data

@@ -3,7 +3,7 @@ import { FsError, isFsError } from '../errors/index.js'
 import { batches, deleteBatch, eachBulk, withSignal } from './bulk.js'
 import { isLocal } from './copy-mapping.js'
 import { expandEntries } from './expand.js'
-import { basename, checkDepth, depth, hasMagic, isBelow, join, parent, relative } from './paths.js'
+import { basename, checkDepth, depth, isPattern, isBelow, join, parent, relative } from './paths.js'
 import { usingProgress } from './progress.js'
 import type { Core, ListOptions } from './core.js'
 import type { FileInfo, Progress } from './types.js'
@@ -29,7 +29,7 @@ type Counter = (found: number, removed: number) => void
 /**
  * Remove files, and directories with `recursive`. Everything named is checked before anything is removed: a missing path is
  * ENOENT, a directory without `recursive` EISDIR (also one that a pattern matched), the root of the filesystem and (local) the
- * working directory and what it lies in are EINVAL. A pattern that matches nothing removes nothing. A list of plain paths
+ * working directory and what it lies in are EINVAL. Patterns of which none matches anything are ENOENT too. A list of plain paths
  * without `recursive` goes straight to the store's own bulk delete, which on object stores does not tell what was missing.
  *
  * Trees are streamed: a page is listed while others are deleted, memory stays flat however many files there are (names of
@@ -70,9 +70,10 @@ async function collect (core: Core, path: string | readonly string[], { recursiv
   for (const each of typeof path === 'string' ? [path] : path) {
     const name = core.normalize(each)
     if (name === core.root || name === '') throw new FsError('EINVAL', 'the root of a filesystem is not removed', { path: name })
-    if (hasMagic(name)) for (const { info } of await matches(core, each)) add(info!)
+    if (isPattern(core, name)) for (const { info } of await matches(core, each)) add(info!)
     else plain.push(name)
   }
+  if (plain.length === 0 && targets.names.length === 0 && targets.trees.length === 0 && path.length > 0) throw new FsError('ENOENT', 'nothing there', { path: String(path) })
   if (typeof path === 'string' || recursive) {
     await eachBulk(plain, (name, _index, inner) => withSignal(core, inner).info(name), { concurrency: core.concurrency, signal: core.signal, fulfilled: add })
   } else targets.names.push(...plain)
@@ -161,6 +162,7 @@ async function deleteAll (core: Core, names: readonly string[]): Promise<void> {
     await core.delete(names)
   } catch (error) {
     if (!isFsError(error, 'ENOENT')) throw error
+    if (error.cause instanceof AggregateError && error.cause.errors.every(each => isFsError(each, 'ENOENT'))) return // all others were deleted
     for (const name of names) {
       await core.delete([name]).catch((each: unknown) => {
         if (!isFsError(each, 'ENOENT')) throw each

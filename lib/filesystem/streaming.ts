@@ -20,7 +20,7 @@ function settled (opener: Opener, path: string): string {
 export function readStream (opener: Opener, given: string, options: StreamRange): Readable {
   const path = settled(opener, given)
   const lease = opener.lease(path)
-  return nodeReadable(signal => opening().then(({ openReader }) => openReader(opener, path, lease, { signal })), options)
+  return nodeReadable(signal => opening().then(({ openReader }) => openReader(opener, path, lease, { signal }, true)), options)
 }
 
 export function webReadStream (opener: Opener, given: string, options: ReadVerb): ReadableStream<Bytes> {

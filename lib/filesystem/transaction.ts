@@ -52,6 +52,7 @@ export function transactionOf (filesystem: object): Transaction | undefined {
 
 /** Run fn with its writes to `filesystem` held back; publish them when it returns, drop them when it throws. */
 export async function inTransaction<T> (filesystem: object, fn: () => Promise<T>): Promise<T> {
+  if (typeof fn !== 'function') throw new TypeError(`Expected \`fn\` to be a function, got (${typeof fn})`)
   current ??= new (process.getBuiltinModule('node:async_hooks').AsyncLocalStorage)()
   const transaction = new Transaction()
   const outer = current.getStore() ?? new Map<object, Transaction>()

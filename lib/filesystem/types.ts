@@ -135,6 +135,11 @@ export interface RangeRead {
   /** Size of the whole file, where the answer tells it. */
   readonly size?: number | undefined
 }
+/** A piece of a file that is read from front to back; valid until the next one is asked for. `at` 0 after others: it was begun again. */
+export interface Chunk {
+  readonly data: Uint8Array
+  readonly at: number
+}
 export interface RangeOptions extends Verb {
   /** Only this version; another one is FORKFS_CHANGED. */
   readonly ifMatch?: string | undefined

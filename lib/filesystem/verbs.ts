@@ -68,7 +68,7 @@ export abstract class Verbs {
   }
 
   info (path: string, options?: Verb): Promise<FileInfo> {
-    return this._call('info', path, options, core => core.info(core.normalize(path)))
+    return this._call('info', path, options, core => core.entry(core.normalize(path)))
   }
 
   /** False only for what is not there: an unreachable or forbidding store rejects. */
@@ -86,7 +86,7 @@ export abstract class Verbs {
 
   async #type (core: BoundCore, path: string): Promise<FileInfo['type'] | undefined> {
     try {
-      return (await core.info(core.normalize(path))).type
+      return (await core.entry(core.normalize(path))).type
     } catch (error) {
       if (isMissing(error)) return undefined
       throw error
@@ -94,7 +94,7 @@ export abstract class Verbs {
   }
 
   size (path: string, options?: Verb): Promise<number | undefined> {
-    return this._call('size', path, options, async core => (await core.info(core.normalize(path))).size)
+    return this._call('size', path, options, async core => (await core.entry(core.normalize(path))).size)
   }
 
   walk (path: string, options: Verb & WalkOptions = {}): AsyncIterableIterator<WalkStep> {
@@ -164,6 +164,8 @@ export abstract class Verbs {
 
   pipe (files: ReadonlyMap<string, Uint8Array | string> | Readonly<Record<string, Uint8Array | string>>, options: BulkVerb = {}): Promise<void> {
     return this._call('pipe', undefined, options, async core => {
+      core.refuse('write', 'writing')
+      if (typeof files !== 'object' || files === null || Array.isArray(files)) throw new TypeError(`Expected \`files\` to be a Map or an object of paths and their data, got (${Array.isArray(files) ? 'array' : typeof files})`)
       const entries = (files instanceof Map ? [...files] : Object.entries(files)) as Array<[string, Uint8Array | string]>
       const ready = entries.map(([path, data]) => [core.normalize(path), toBytes(data)] as const)
       const concurrency = options.maxConcurrency ?? core.concurrency
@@ -179,8 +181,9 @@ export abstract class Verbs {
   /** Make the file if it is missing; empty it unless `truncate` is false. */
   touch (path: string, options: Verb & { readonly truncate?: boolean | undefined } = {}): Promise<void> {
     return this._call('touch', path, options, async core => {
+      core.refuse('write', 'writing')
       const name = core.normalize(path)
-      if (options.truncate === false && await this.#type(core, path) !== undefined) { await this._touch(name, core); return }
+      if (options.truncate === false && await this.#type(core, path) !== undefined) { await core.touch(name); return }
       await core.write(name, new Uint8Array(0))
     })
   }
@@ -192,24 +195,30 @@ export abstract class Verbs {
 
   // ------------------------------------------------------------------------------------------------ trees
 
+  /** A derived verb that writes: refused before any I/O where nothing can be written. */
+  #writing (core: BoundCore, what: string, work: (verbs: typeof Derived) => Promise<void>): Promise<void> {
+    core.refuse('write', what)
+    return derived().then(work)
+  }
+
   get (remote: Paths, local: Paths, options: CopyOptions = {}): Promise<void> {
     return this._call('get', first(remote), options, core => derived().then(verbs => verbs.get(core, remote, local, options)))
   }
 
   put (local: Paths, remote: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('put', first(remote), options, core => derived().then(verbs => verbs.put(core, local, remote, options)))
+    return this._call('put', first(remote), options, core => this.#writing(core, 'uploading', verbs => verbs.put(core, local, remote, options)))
   }
 
   cp (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('cp', first(source), options, core => derived().then(verbs => verbs.cp(core, source, target, options)))
+    return this._call('cp', first(source), options, core => this.#writing(core, 'copying', verbs => verbs.cp(core, source, target, options)))
   }
 
   mv (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('mv', first(source), options, core => derived().then(verbs => verbs.mv(core, source, target, options)))
+    return this._call('mv', first(source), options, core => this.#writing(core, 'moving', verbs => verbs.mv(core, source, target, options)))
   }
 
   rm (path: Paths, options: RemoveOptions = {}): Promise<void> {
-    return this._call('rm', first(path), options, core => derived().then(verbs => verbs.rm(core, path, options)))
+    return this._call('rm', first(path), options, core => this.#writing(core, 'deleting', verbs => verbs.rm(core, path, options)))
   }
 
   /** Make a directory, with its parents unless `createParents` is false. @throws FsError EEXIST; ENOENT without parents */
@@ -218,7 +227,7 @@ export abstract class Verbs {
       core.refuse('write', 'making directories')
       const name = core.normalize(path)
       if (options.createParents !== false && core.capabilities.emptyDirectories) await core.makeDirectories(name.slice(0, Math.max(name.lastIndexOf('/'), core.root.length)))
-      await this._mkdir(name, core)
+      await core.makeDirectory(name)
     })
   }
 
@@ -251,6 +260,7 @@ export abstract class Verbs {
       core.refuse('sign', 'signed URLs')
       const { expiresSeconds = 100, method = 'GET' } = options
       if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1) throw new RangeError(`Expected \`expiresSeconds\` to be an integer >= 1, got \`${expiresSeconds}\``)
+      if (method !== 'GET' && method !== 'PUT') throw new TypeError(`Expected \`method\` to be 'GET' or 'PUT', got \`${String(method)}\` (${typeof method})`)
       return this._sign(core.normalize(path), { expiresSeconds, method, signal: core.signal })
     })
   }
@@ -271,13 +281,15 @@ export abstract class Verbs {
 
   /** open, fn, close; what fn throws aborts a write. */
   async withFile<T> (path: string, flags: OpenFlags, fn: (file: FileHandle) => Promise<T>, options: OpenOptions = {}): Promise<T> {
+    if (typeof fn !== 'function') throw new TypeError(`Expected \`fn\` to be a function, got (${typeof fn})`)
     const file = await this.open(path, flags, options)
     let result: T
     try {
       result = await fn(file)
     } catch (error) {
-      await file.abort(error)
-      await file.close().catch(() => {}) // the error of fn is the one that counts
+      // The error of fn is the one that counts.
+      await file.abort(error).catch(() => {})
+      await file.close().catch(() => {})
       throw error
     }
     await file.close()

@@ -181,6 +181,18 @@ describe('openStrategy()', () => {
     assert.deepEqual(await reader.read(16 * KiB, 17 * KiB), bytes.slice(16 * KiB, 17 * KiB))
   })
 
+  it('hands out views of one block to a sequential reader, memory of their own to others, with readahead', async () => {
+    for (const [sequential, shared] of [[true, true], [false, false]] as const) {
+      const reader = strategy({ sequential })
+      await reader.read(0, 16 * KiB)
+      const first = await reader.read(16 * KiB, 24 * KiB)
+      const second = await reader.read(24 * KiB, 32 * KiB)
+      assert.deepEqual([...first, ...second], [...bytes.subarray(16 * KiB, 32 * KiB)])
+      assert.equal(first.buffer === second.buffer, shared)
+      await reader.close(undefined)
+    }
+  })
+
   it('rejects with FORKFS_TRUNCATED when the source gives fewer bytes', async () => {
     const short = openStrategy(fetchFrom({ ...source, path: source.path, info: source.info, check () {}, release () {}, read: async () => new Uint8Array(1) }), { path: 'x', size })
     await assert.rejects(short.read(0, 10), { code: 'FORKFS_TRUNCATED' })
