@@ -1,6 +1,6 @@
 /**
- * Real servers for the conformance suite: MinIO, built with Go where a Go toolchain is present, on a free loopback port with a
- * throw-away data folder. As a program it starts the servers, prints their settings as `KEY=VALUE` lines and stops, leaving nothing,
+ * Real servers for the conformance suite: MinIO and fake-gcs-server, built with Go where a Go toolchain is present, on free loopback ports
+ * with throw-away data folders. As a program it starts the servers, prints their settings as `KEY=VALUE` lines and stops, leaving nothing,
  * when its standard input ends or on SIGTERM or SIGINT.
  */
 import { spawn } from 'node:child_process'
@@ -15,16 +15,24 @@ import { once } from 'node:events'
 import type { ChildProcess } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 
-export interface RealServer {
+export interface StartedServer {
+  /** `http://127.0.0.1:port` */
   readonly endpoint: string
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly region: string
+  /** The settings by which suites find it. */
+  readonly env: Readonly<Record<string, string>>
   /** End the process and remove its data. Idempotent. */
   close (): Promise<void>
 }
 
+/** MinIO, with its one key. */
+export interface RealServer extends StartedServer {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly region: string
+}
+
 const minioModule = 'github.com/minio/minio@latest'
+const fakeGcsModule = 'github.com/fsouza/fake-gcs-server@latest'
 const startMsMost = 60_000
 
 /** The folder of built binaries: `$XDG_CACHE_HOME/forkfs-servers`, outside the repository. */
@@ -44,6 +52,9 @@ export async function hasGo (): Promise<boolean> {
  */
 export function ensureMinio (): Promise<string> { return ensure('minio', minioModule) }
 
+/** Path of the fake-gcs-server binary; the first call builds it, less than a minute on two cores. @throws Error as {@link ensureMinio} */
+export function ensureFakeGcs (): Promise<string> { return ensure('fake-gcs-server', fakeGcsModule) }
+
 /** Build `module` into the folder of binaries unless `name` is there. Builds beside each other do not disturb: each renames its own result. */
 async function ensure (name: string, module: string): Promise<string> {
   const folder = binaryFolder()
@@ -61,6 +72,16 @@ async function ensure (name: string, module: string): Promise<string> {
   return binary
 }
 
+/** All real servers. A server that fails to start closes the others. */
+export async function startServers (): Promise<readonly StartedServer[]> {
+  const started = await Promise.allSettled([startMinio(), startFakeGcs()])
+  const servers = started.filter(one => one.status === 'fulfilled').map(one => one.value)
+  const failed = started.find(one => one.status === 'rejected')
+  if (failed === undefined) return servers
+  await Promise.all(servers.map(server => server.close()))
+  throw failed.reason
+}
+
 /** Start MinIO with made-up credentials; settles when it answers. */
 export async function startMinio (): Promise<RealServer> {
   const binary = await ensureMinio()
@@ -68,22 +89,40 @@ export async function startMinio (): Promise<RealServer> {
   const [port, consolePort] = await freePorts(2)
   const accessKeyId = 'minio-' + randomBytes(6).toString('hex')
   const secretAccessKey = randomBytes(18).toString('hex')
-  const child = spawn(binary, ['server', '--quiet', '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${consolePort}`, data], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: {
-      PATH: process.env['PATH'], HOME: data, MINIO_ROOT_USER: accessKeyId, MINIO_ROOT_PASSWORD: secretAccessKey,
-      MINIO_BROWSER: 'off', MINIO_UPDATE: 'off', MINIO_CI_CD: '1' // CI_CD: the data folder may lie on the root disk
-    }
-  })
-  const close = closer(child, data)
   const endpoint = `http://127.0.0.1:${port}`
+  const close = await launch(binary, ['server', '--quiet', '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${consolePort}`, data], data, `${endpoint}/minio/health/ready`, {
+    MINIO_ROOT_USER: accessKeyId, MINIO_ROOT_PASSWORD: secretAccessKey,
+    MINIO_BROWSER: 'off', MINIO_UPDATE: 'off', MINIO_CI_CD: '1' // CI_CD: the data folder may lie on the root disk
+  })
+  const region = 'us-east-1'
+  const env = {
+    FORKFS_TEST_S3_ENDPOINT: endpoint, FORKFS_TEST_S3_ACCESS_KEY: accessKeyId, FORKFS_TEST_S3_SECRET_KEY: secretAccessKey, FORKFS_TEST_S3_REGION: region
+  }
+  return { endpoint, accessKeyId, secretAccessKey, region, env, close }
+}
+
+/** Start fake-gcs-server with its objects in memory (on disk it cannot hold most names); settles when it answers. Nobody needs a credential. */
+export async function startFakeGcs (): Promise<StartedServer> {
+  const binary = await ensureFakeGcs()
+  const data = await mkdtemp(join(tmpdir(), 'forkfs-gcs-'))
+  const [port] = await freePorts(1)
+  const endpoint = `http://127.0.0.1:${port}`
+  const args = ['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port), '-public-host', `127.0.0.1:${port}`, '-backend', 'memory', '-log-level', 'error']
+  const close = await launch(binary, args, data, `${endpoint}/_internal/healthcheck`, {})
+  return { endpoint, env: { FORKFS_TEST_GCS_ENDPOINT: endpoint }, close }
+}
+
+/** Run a server until it answers at `url`. @returns What ends it and removes its data */
+async function launch (binary: string, args: readonly string[], data: string, url: string, env: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
+  const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'], HOME: data, ...env } })
+  const close = closer(child, data)
   try {
-    await answers(child, `${endpoint}/minio/health/ready`)
+    await answers(child, url)
   } catch (error) {
     await close()
     throw error
   }
-  return { endpoint, accessKeyId, secretAccessKey, region: 'us-east-1', close }
+  return close
 }
 
 function closer (child: ChildProcess, data: string): () => Promise<void> {
@@ -150,11 +189,10 @@ async function main (): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
     process.stdin.on('end', () => resolve()).on('error', () => resolve()).resume()
   })
-  const minio = await startMinio()
-  process.stdout.write(`FORKFS_TEST_S3_ENDPOINT=${minio.endpoint}\nFORKFS_TEST_S3_ACCESS_KEY=${minio.accessKeyId}\n` +
-    `FORKFS_TEST_S3_SECRET_KEY=${minio.secretAccessKey}\nFORKFS_TEST_S3_REGION=${minio.region}\n`)
+  const servers = await startServers()
+  for (const [name, value] of servers.flatMap(({ env }) => Object.entries(env))) process.stdout.write(`${name}=${value}\n`)
   await stopping
-  await minio.close()
+  await Promise.all(servers.map(server => server.close()))
   process.stdin.destroy()
 }
 

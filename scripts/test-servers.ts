@@ -1,16 +1,18 @@
-/** The S3 suites on a real server: starts MinIO (built with Go on first use), runs them there, stops it. */
+/** The S3 and GCS suites on real servers: starts MinIO and fake-gcs-server (built with Go on first use), runs them there, stops both. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { startMinio } from './servers.js'
+import { startServers } from './servers.js'
 
-const server = await startMinio()
+const suites = ['s3', 'gcs'].flatMap(store => [`dist/test/implementations/${store}/*.test.js`, `dist/test/unit/servers/${store}*.test.js`])
+
+const servers = await startServers()
 try {
-  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', '--timeout', '60000', 'dist/test/implementations/s3/*.test.js', 'dist/test/unit/servers/s3*.test.js'], {
+  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', '--timeout', '60000', ...suites], {
     stdio: 'inherit',
-    env: { ...process.env, FORKFS_TEST_S3_ENDPOINT: server.endpoint, FORKFS_TEST_S3_ACCESS_KEY: server.accessKeyId, FORKFS_TEST_S3_SECRET_KEY: server.secretAccessKey }
+    env: { ...process.env, ...Object.fromEntries(servers.flatMap(({ env }) => Object.entries(env))) }
   })
   const [code] = await once(mocha, 'exit') as [number | null]
   process.exitCode = code ?? 1
 } finally {
-  await server.close()
+  await Promise.all(servers.map(server => server.close()))
 }

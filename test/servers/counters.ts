@@ -19,6 +19,16 @@ export interface Counters {
   readonly faults: number
 }
 
+/** What a test waits for: every field that is given must hold at once. Plain data. */
+export interface Reached {
+  /** Connections that are open, exactly. */
+  readonly sockets?: number | undefined
+  /** Requests under way, exactly. */
+  readonly inFlight?: number | undefined
+  /** At least so many requests by operation name, finished or not. */
+  readonly operations?: Readonly<Record<string, number>> | undefined
+}
+
 /** One request as it arrived. */
 export interface RecordedRequest {
   readonly method: string
@@ -38,6 +48,7 @@ export class CounterSet {
   #gets = new Map<string, number>()
   #statuses = new Map<string, number>()
   #recorded: RecordedRequest[] = []
+  readonly #waiting = new Set<{ readonly wanted: Reached, readonly resolve: () => void }>()
   #requests = 0
   #aborted = 0
   #faults = 0
@@ -52,12 +63,14 @@ export class CounterSet {
     this.#sockets.add(socket)
     this.#socketsEver++
     this.#socketsPeak = Math.max(this.#socketsPeak, this.#sockets.size)
+    this.#changed()
     socket.once('close', () => {
       const base = this.#base.get(socket)
       this.#in += socket.bytesRead - (base?.in ?? 0)
       this.#out += socket.bytesWritten - (base?.out ?? 0)
       this.#sockets.delete(socket)
       this.#base.delete(socket)
+      this.#changed()
     })
   }
 
@@ -69,6 +82,7 @@ export class CounterSet {
     if (content !== undefined) add(this.#gets, content)
     this.#recorded.push(request)
     if (this.#recorded.length > 2 * recordedMost) this.#recorded = this.#recorded.slice(-recordedMost)
+    this.#changed()
   }
 
   replied (status: number): void { add(this.#statuses, String(status)) }
@@ -76,6 +90,7 @@ export class CounterSet {
   ended (aborted: boolean): void {
     this.#inFlight--
     if (aborted) this.#aborted++
+    this.#changed()
   }
 
   faulted (): void { this.#faults++ }
@@ -101,6 +116,26 @@ export class CounterSet {
       aborted: this.#aborted,
       inFlight: { now: this.#inFlight, peak: this.#inFlightPeak },
       faults: this.#faults
+    }
+  }
+
+  /** Resolves as soon as it is so. */
+  async reached (wanted: Reached): Promise<void> {
+    if (this.#holds(wanted)) return
+    await new Promise<void>(resolve => { this.#waiting.add({ wanted, resolve }) })
+  }
+
+  #holds ({ sockets, inFlight, operations = {} }: Reached): boolean {
+    if (sockets !== undefined && sockets !== this.#sockets.size) return false
+    if (inFlight !== undefined && inFlight !== this.#inFlight) return false
+    return Object.entries(operations).every(([name, least]) => (this.#operations.get(name) ?? 0) >= least)
+  }
+
+  #changed (): void {
+    for (const waiting of this.#waiting) {
+      if (!this.#holds(waiting.wanted)) continue
+      this.#waiting.delete(waiting)
+      waiting.resolve()
     }
   }
 

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Bytes } from './bytes.js'
-import { BytesWriter } from './bytes.js'
+import { Bytes, BytesWriter } from './bytes.js'
 import type { FaultAction, FaultSubject } from './faults.js'
 
 export type Headers = Record<string, string | string[]>
@@ -34,6 +33,7 @@ export class Exchange {
   spoilt = false
   #expectsContinue: boolean
   #body: Promise<Bytes> | undefined
+  #writer: BytesWriter | undefined
 
   constructor (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) {
     this.req = req
@@ -59,6 +59,9 @@ export class Exchange {
     return this.#body ??= this.#read()
   }
 
+  /** What of the body has come after {@link Exchange.body} was called: all of it, or the start that came before its connection ended. */
+  arrived (): Bytes { return this.#writer?.finish() ?? Bytes.empty }
+
   /** Throw away what is left of the request body, so that an early answer is not lost to a connection reset. */
   async drain (): Promise<void> {
     if (this.#expectsContinue) { // the client may or may not send the body now: the connection cannot be used again
@@ -74,7 +77,7 @@ export class Exchange {
   async readSome (bytes: number): Promise<void> {
     this.#continue()
     let seen = 0
-    if (bytes === 0) return
+    if (bytes === 0 || this.req.readableEnded) return
     await this.#until(done => {
       this.req.on('data', (piece: Buffer) => { if ((seen += piece.byteLength) >= bytes) done() })
       this.req.once('end', done)
@@ -97,7 +100,7 @@ export class Exchange {
   async #read (): Promise<Bytes> {
     this.#continue()
     const { req } = this
-    const writer = new BytesWriter(Number(this.header('content-length') ?? 0))
+    const writer = this.#writer = new BytesWriter(Number(this.header('content-length') ?? 0))
     await this.#until(done => {
       req.on('data', (piece: Buffer) => writer.push(piece))
       req.once('end', done)

@@ -1,7 +1,10 @@
 /** Which requests a rule is for: all given fields must fit. */
 export interface FaultMatch {
   readonly method?: string | undefined
-  /** The S3 name of the operation, for example `GetObject` or `UploadPart`; a file server has `GET` and `HEAD`. */
+  /**
+   * The S3 name of the operation, for example `GetObject` or `UploadPart`; a GCS server has those of the JSON API, `objects.getMedia` and
+   * `uploads.put` among them, and the parts of a batch count as requests of their own; a file server has `GET` and `HEAD`.
+   */
   readonly operation?: string | undefined
   readonly bucket?: string | undefined
   /** The exact key (a file server: the decoded path without its leading slash), or an expression that fits it. */
@@ -11,6 +14,8 @@ export interface FaultMatch {
   readonly nth?: number | undefined
   /** Each nth fitting request. */
   readonly every?: number | undefined
+  /** The nth fitting request and those after it, from 1. */
+  readonly from?: number | undefined
 }
 
 interface Applied {
@@ -69,19 +74,41 @@ export type FaultAction =
   | { readonly type: 'chunked' }
   /** An HTTP/1.0 reply that ends with the connection; `length: true` keeps Content-Length. */
   | { readonly type: 'http10', readonly length?: boolean }
+  /** Bytes that are no HTTP at all: `text`, or the greeting of another protocol; then the connection ends. */
+  | { readonly type: 'noHttp', readonly text?: string }
+  /** A status line, then header lines without an end, one every `tickMs` milliseconds (default 10). */
+  | { readonly type: 'slowHead', readonly tickMs?: number }
+  /** `count` (default 1) interim replies (103) before the reply, one every `tickMs` milliseconds (default 1). */
+  | { readonly type: 'interim', readonly count?: number, readonly tickMs?: number }
   /** That many more header lines (default 2,000) of 64 bytes. */
   | { readonly type: 'headerFlood', readonly count?: number }
   /** Body in pieces of `bytesPerTick` (default 1) every `tickMs` milliseconds (default 10). */
   | { readonly type: 'trickle', readonly bytesPerTick?: number, readonly tickMs?: number }
   /** 307 with Location `to`, or 301 PermanentRedirect naming `region`. Not carried out. */
   | { readonly type: 'redirect', readonly to?: string, readonly region?: string, readonly status?: number }
+  /** A header of the reply reads as `value`, or is missing. */
+  | { readonly type: 'header', readonly name: string, readonly value?: string | readonly string[] }
+  /** Fields of a JSON reply read as these; `undefined` removes one. */
+  | { readonly type: 'json', readonly set: Readonly<Record<string, unknown>> }
+  /** One byte of the reply's body is another, under headers that do not know: the one at `at` (default 0). */
+  | { readonly type: 'flipByte', readonly at?: number }
+  /** GCS: only the first `bytes` of an upload's chunk are stored. With a `reset` beside it: as when the connection breaks in the middle. */
+  | { readonly type: 'persist', readonly bytes: number }
+  /** GCS: the upload's session is no more, for this request and all later ones: `status` (default 404). */
+  | { readonly type: 'loseSession', readonly status?: number }
+  /** GCS: a page of a listing without entries, and a token for the same place. */
+  | { readonly type: 'emptyPage' }
+  /** GCS, for a request inside of a batch: it is carried out, its reply is left out. */
+  | { readonly type: 'omit' }
+  /** GCS, for a batch: the replies come in another order. */
+  | { readonly type: 'shuffle' }
   /** RequestTimeTooSkewed from a server whose clock is `ms` milliseconds ahead. Not carried out. */
   | { readonly type: 'clockSkew', readonly ms: number }
 
 export interface FaultRule {
   /** Default: every request. */
   readonly match?: FaultMatch | undefined
-  /** How often the rule fires before it is used up. @defaultValue 1, with `every` Infinity */
+  /** How often the rule fires before it is used up. @defaultValue 1, with `every` and `from` Infinity */
   readonly times?: number | undefined
   /** One action, or several that fit together (a delay and a status). */
   readonly action: FaultAction | readonly FaultAction[]
@@ -100,8 +127,9 @@ type ActionType = FaultAction['type']
 
 const types: ReadonlySet<string> = new Set<ActionType>(['status', 'reset', 'cut', 'stall', 'delay', 'wrongLength', 'wrongContentRange',
   'noContentRange', 'ignoreRange', 'changeEtag', 'errorInside', 'garbage', 'entities', 'gzip', 'chunked', 'http10', 'headerFlood',
-  'trickle', 'redirect', 'clockSkew'])
-const matchFields: ReadonlySet<string> = new Set<keyof FaultMatch>(['method', 'operation', 'bucket', 'key', 'partNumber', 'nth', 'every'])
+  'trickle', 'redirect', 'clockSkew', 'noHttp', 'slowHead', 'interim',
+  'header', 'json', 'flipByte', 'persist', 'loseSession', 'emptyPage', 'omit', 'shuffle'])
+const matchFields: ReadonlySet<string> = new Set<keyof FaultMatch>(['method', 'operation', 'bucket', 'key', 'partNumber', 'nth', 'every', 'from'])
 
 interface Entry {
   readonly match: FaultMatch
@@ -125,6 +153,7 @@ export function findAction<T extends ActionType> (actions: readonly FaultAction[
  */
 export class FaultInjector {
   #entries: Entry[] = []
+  readonly #held: Array<() => void> = []
 
   /** @throws TypeError for an unknown action or match field: a rule that never fires would make a test pass. */
   add (rule: FaultRule): void {
@@ -136,13 +165,23 @@ export class FaultInjector {
     for (const action of actions) {
       if (!types.has(action?.type)) throw new TypeError(`Expected \`action.type\` to be one of ${[...types].join(', ')}, got \`${String(action?.type)}\``)
     }
-    const left = rule.times ?? (match.every === undefined ? 1 : Infinity)
+    const left = rule.times ?? (match.every === undefined && match.from === undefined ? 1 : Infinity)
     if (!(left >= 1)) throw new RangeError(`Expected \`times\` to be >= 1, got \`${String(rule.times)}\` (${typeof rule.times})`)
     const atConnect = actions.some(action => action.type === 'stall' && action.at === 'connect')
     this.#entries.push({ match, actions, atConnect, left, seen: 0 })
   }
 
-  clear (): void { this.#entries = [] }
+  /** No rule is left; what `hold` was told ends. */
+  clear (): void {
+    this.#entries = []
+    for (const end of this.#held.splice(0)) end()
+  }
+
+  /** Whether a rule asks for a key: then it must be known, whatever that costs. */
+  get wantsKeys (): boolean { return this.#entries.some(({ match }) => match.key !== undefined) }
+
+  /** Something that lasts as long as the rules do. */
+  hold (end: () => void): void { this.#held.push(end) }
 
   /** The actions for a request, empty for most. */
   take (subject: FaultSubject): readonly FaultAction[] {
@@ -160,9 +199,10 @@ export class FaultInjector {
     for (const entry of this.#entries) {
       if (!fit(entry)) continue
       entry.seen++
-      const { nth, every } = entry.match
+      const { nth, every, from } = entry.match
       if (nth !== undefined && entry.seen !== nth) continue
       if (every !== undefined && entry.seen % every !== 0) continue
+      if (from !== undefined && entry.seen < from) continue
       due ??= entry
     }
     if (due === undefined) return []

@@ -1,6 +1,6 @@
 import { FileService } from './file-service.js'
 import { HttpService } from './http.js'
-import type { Counters, RecordedRequest } from './counters.js'
+import type { Counters, Reached, RecordedRequest } from './counters.js'
 import type { FaultRule } from './faults.js'
 import type { ServiceOptions } from './http.js'
 import type { ListingStyle } from './listing-page.js'
@@ -52,6 +52,8 @@ export interface FileServer extends AsyncDisposable {
   /** The last 1,000 requests with their headers, oldest first: what arrived here and what did not. */
   requests (): Promise<readonly RecordedRequest[]>
   resetCounters (): Promise<void>
+  /** Resolves as soon as it is so; waits for ever where it never is. */
+  reached (wanted: Reached): Promise<void>
   close (): Promise<void>
 }
 
@@ -74,6 +76,7 @@ export async function startFileServer (options: FileServerOptions = {}): Promise
     counters: async () => service.counters.snapshot(),
     requests: async () => service.counters.recorded(),
     resetCounters: async () => { service.counters.reset() },
+    reached: wanted => service.counters.reached(wanted),
     close: () => service.close(),
     [Symbol.asyncDispose]: () => service.close()
   }

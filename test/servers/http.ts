@@ -25,6 +25,8 @@ export interface ServiceOptions {
 export interface Service {
   /** What the request is about, for rules and counters. Must not throw. */
   describe (exchange: Exchange): FaultSubject
+  /** The key of a request that has it in its body: asked where a rule wants one and `describe` found none. */
+  keyOf? (exchange: Exchange): Promise<string | undefined>
   /** Carry the request out. May throw what `refuse` understands. */
   handle (exchange: Exchange): Promise<Reply>
   /** The reply for an error of `handle`. */
@@ -87,6 +89,7 @@ export class HttpService {
     }
     this.counters.faulted()
     socket.pause()
+    this.faults.hold(() => { socket.destroy() }) // unread, it would never learn that its client is gone
     if (stall.ms === undefined) return
     const timer = setTimeout(() => {
       this.#http.emit('connection', socket)
@@ -108,6 +111,9 @@ export class HttpService {
   }
 
   async #answer (exchange: Exchange): Promise<void> {
+    if (this.faults.wantsKeys && exchange.subject.key === undefined && this.#service.keyOf !== undefined) {
+      exchange.subject = { ...exchange.subject, key: await this.#service.keyOf(exchange) }
+    }
     exchange.actions = this.faults.take(exchange.subject)
     if (exchange.actions.length > 0) this.counters.faulted()
     const reply = await this.#instead(exchange) ?? await this.#reply(exchange)

@@ -18,6 +18,9 @@ export interface ListQuery {
   readonly delimiter?: string | undefined
   /** Only what comes after this key or common prefix. */
   readonly after?: string | undefined
+  /** Only keys that are this one or come after it, and only those before `until`. */
+  readonly from?: string | undefined
+  readonly until?: string | undefined
   /** Keys and common prefixes together. */
   readonly limit: number
 }
@@ -57,20 +60,21 @@ export class SortedKeys {
   }
 
   page (query: ListQuery): ListPage {
-    const { prefix = '', delimiter = '', after, limit } = query
+    const { prefix = '', delimiter = '', after = '', from = '', until, limit } = query
     const keys = this.#settle()
-    const from = after !== undefined && compareUtf8(after, prefix) > 0 ? after : prefix
-    let at = lowerBound(keys, key => compareUtf8(key, from) >= 0)
+    const first = [prefix, after, from].reduce((a, b) => compareUtf8(a, b) < 0 ? b : a)
+    let at = lowerBound(keys, key => compareUtf8(key, first) >= 0)
     const found: string[] = []
     const prefixes: string[] = []
     let last: string | undefined
     while (at < keys.length && keys[at]!.startsWith(prefix)) {
       const key = keys[at]!
+      if (until !== undefined && compareUtf8(key, until) >= 0) break
       const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
       const item = cut < 0 ? key : key.slice(0, cut + delimiter.length)
       const next = cut < 0 ? at + 1 : endOfPrefix(keys, at, item)
-      if (after === undefined || compareUtf8(item, after) > 0) {
-        if (found.length + prefixes.length >= limit) return { keys: found, prefixes, next: last ?? after ?? '' }
+      if (query.after === undefined || compareUtf8(item, after) > 0) {
+        if (found.length + prefixes.length >= limit) return { keys: found, prefixes, next: last ?? after }
         if (cut < 0) found.push(key)
         else prefixes.push(item)
         last = item

@@ -24,6 +24,7 @@ export async function send (exchange: Exchange, reply: Reply): Promise<void> {
     breakOff(exchange, breaks.type)
     return
   }
+  if (await beforeHead(exchange)) return
   if (findAction(actions, 'http10') !== undefined) {
     writeHead10(exchange, shaped, findAction(actions, 'http10')!.length === true)
   } else {
@@ -31,6 +32,30 @@ export async function send (exchange: Exchange, reply: Reply): Promise<void> {
   }
   if (exchange.method === 'HEAD') res.end()
   else await sendBody(exchange, shaped.body ?? Bytes.empty)
+}
+
+/** What comes in place of a head or before it. @returns true where nothing follows */
+async function beforeHead (exchange: Exchange): Promise<boolean> {
+  const { actions, res } = exchange
+  const noHttp = findAction(actions, 'noHttp')
+  if (noHttp !== undefined) {
+    res.socket?.write(noHttp.text ?? 'SSH-2.0-OpenSSH_9.6\r\n')
+    breakOff(exchange, 'cut')
+    return true
+  }
+  const interim = findAction(actions, 'interim')
+  for (let left = interim?.count ?? (interim === undefined ? 0 : 1); left > 0; left--) {
+    res.socket?.write('HTTP/1.1 103 Early Hints\r\nLink: </style>; rel=preload\r\n\r\n')
+    await exchange.sleep(interim?.tickMs ?? 1)
+  }
+  const slow = findAction(actions, 'slowHead')
+  if (slow === undefined) return false
+  exchange.spoilt = true
+  res.socket?.write('HTTP/1.1 200 OK\r\n')
+  for (;;) {
+    res.socket?.write('x-slow: 1\r\n')
+    await exchange.sleep(slow.tickMs ?? 10) // ends with the connection
+  }
 }
 
 async function sendPlain (exchange: Exchange, reply: Reply): Promise<void> {
@@ -156,6 +181,16 @@ const shapes: { readonly [T in FaultAction['type']]?: Reshape<T> } = {
   entities: reply => ({ ...reply, body: Bytes.of(withEntities(reply.body?.toString() ?? '')) }),
   gzip: reply => ({ ...withHeaders(reply, { 'Content-Encoding': 'gzip' }), body: Bytes.of(gzipSync((reply.body ?? Bytes.empty).toUint8Array())) }),
   chunked: reply => ({ ...reply, chunked: true }),
+  header: (reply, { name, value }) => {
+    const others = Object.entries(reply.headers).filter(([one]) => one.toLowerCase() !== name.toLowerCase())
+    return { ...reply, headers: { ...Object.fromEntries(others), ...(value === undefined ? {} : { [name]: typeof value === 'string' ? value : [...value] }) } }
+  },
+  json: (reply, { set }) => ({ ...reply, body: Bytes.of(JSON.stringify({ ...JSON.parse(reply.body?.toString() ?? '{}') as object, ...set })) }),
+  flipByte: (reply, { at = 0 }) => {
+    const { body = Bytes.empty } = reply
+    const flipped = body.slice(at, at + 1).toUint8Array().map(byte => byte ^ 1)
+    return { ...reply, body: Bytes.of(body.slice(0, at), flipped, body.slice(at + 1)) }
+  },
   headerFlood: (reply, { count = 2000 }) => {
     const flood: Headers = {}
     for (let i = 0; i < count; i++) flood[`x-flood-${i}`] = 'f'.repeat(48)

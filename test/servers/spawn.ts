@@ -1,170 +1,73 @@
-import { fork } from 'node:child_process'
-import { FsError } from '../../lib/errors/index.js'
-import type { ChildProcess } from 'node:child_process'
-import type { Counters, RecordedRequest } from './counters.js'
-import type { FaultRule } from './faults.js'
+import { SpawnedServer, spawnServer } from './spawned.js'
+import type { GcsCredentials } from './gcs/credentials.js'
+import type { GcsServerOptions } from './gcs/options.js'
+import type { GcsServer, OpenSession } from './gcs/server.js'
+import type { ObjectFields } from './gcs/store.js'
 import type { S3Credential } from './s3/auth.js'
 import type { S3ServerOptions } from './s3/options.js'
 import type { OpenUpload, S3Server } from './s3/server.js'
+import type { Channel } from './spawned.js'
 
-type Method = 'addFault' | 'clearFaults' | 'counters' | 'requests' | 'resetCounters' | 'put' | 'putMany' | 'get' | 'keys' | 'uploads' | 'setClock' |
-  'setCredentials' | 'close'
-
-interface Calls {
-  start: [options: S3ServerOptions]
-  piece: [piece: Uint8Array]
-  putPieces: [bucket: string, key: string, headers: Readonly<Record<string, string>> | undefined]
-}
-
-/** What the parent sends. */
-export type ChildCommand =
-  | { [M in keyof Calls]: { readonly id: number, readonly method: M, readonly args: Calls[M] } }[keyof Calls]
-  | { [M in Method]: { readonly id: number, readonly method: M, readonly args: Parameters<S3Server[M]> } }[Method]
-
-export interface ChildReply { readonly id: number, readonly result?: unknown, readonly error?: unknown }
-
-type Fields = Pick<S3Server, 'endpoint' | 'host' | 'port' | 'region' | 'accessKeyId' | 'secretAccessKey' | 'sessionToken' | 'pid'>
-
-const pieceBytes = 8 << 20
+type S3Fields = Pick<S3Server, 'endpoint' | 'host' | 'port' | 'region' | 'accessKeyId' | 'secretAccessKey' | 'sessionToken' | 'pid'>
+type GcsFields = Pick<GcsServer, 'endpoint' | 'host' | 'port' | 'projectId' | 'accessToken' | 'pid'>
 
 /**
  * Start an S3 server in a child process of its own, so that it shares no event loop with the client. The child ends by itself when this
  * process does. Everything in `options` is plain data.
  */
 export async function spawnS3Server (options: S3ServerOptions = {}): Promise<S3Server> {
-  const program = new URL('./child.js', import.meta.url)
-  const child = fork(program, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  const channel = new Channel(child)
-  try {
-    return new SpawnedS3Server(channel, await channel.call<Fields>('start', [options]))
-  } catch (error) {
-    child.kill('SIGKILL')
-    throw error
-  }
+  const { channel, fields } = await spawnServer<S3Fields>('s3', options)
+  return new SpawnedS3Server(channel, fields)
 }
 
-/** Calls into the child, answered by id; all fail when it ends. */
-class Channel {
-  readonly child: ChildProcess
-  readonly exited: Promise<void>
-  readonly #pending = new Map<number, { resolve: (result: unknown) => void, reject: (error: unknown) => void }>()
-  #next = 1
-
-  constructor (child: ChildProcess) {
-    this.child = child
-    // A stopped child does not see its parent end, so it is killed with it.
-    const killWithUs = (): void => { child.kill('SIGKILL') }
-    process.once('exit', killWithUs)
-    child.on('message', (reply: ChildReply) => { this.#settle(reply) })
-    this.exited = new Promise<void>(resolve => child.once('exit', () => resolve()).once('error', () => resolve())).then(() => {
-      process.removeListener('exit', killWithUs)
-      const ended = new FsError('FORKFS_WORKER_DIED', 'the server\'s process has ended', { operation: 'call' })
-      for (const { reject } of this.#pending.values()) reject(ended)
-      this.#pending.clear()
-    })
-  }
-
-  get ended (): boolean { return this.child.exitCode !== null || this.child.signalCode !== null }
-
-  call<T> (method: ChildCommand['method'], args: readonly unknown[]): Promise<T> {
-    if (this.ended || !this.child.connected) return Promise.reject(new FsError('FORKFS_CLOSED', 'the server has ended', { operation: method }))
-    const id = this.#next++
-    return new Promise<T>((resolve, reject) => {
-      this.#pending.set(id, { resolve: result => resolve(result as T), reject })
-      this.child.send({ id, method, args }, error => { if (error !== null) this.#settle({ id, error }) })
-    })
-  }
-
-  #settle ({ id, result, error }: ChildReply): void {
-    const call = this.#pending.get(id)
-    this.#pending.delete(id)
-    if (error === undefined) call?.resolve(result)
-    else call?.reject(error)
-  }
+/** Start a GCS server in a child process of its own, as {@link spawnS3Server} does. */
+export async function spawnGcsServer (options: GcsServerOptions = {}): Promise<GcsServer> {
+  const { channel, fields } = await spawnServer<GcsFields>('gcs', options)
+  return new SpawnedGcsServer(channel, fields)
 }
 
-class SpawnedS3Server implements S3Server {
-  readonly endpoint: string
-  readonly host: string
-  readonly port: number
+class SpawnedS3Server extends SpawnedServer implements S3Server {
   readonly region: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly sessionToken: string | undefined
-  readonly pid: number
-  readonly #channel: Channel
-  #closing: Promise<void> | undefined
 
-  constructor (channel: Channel, fields: Fields) {
-    this.#channel = channel
-    this.endpoint = fields.endpoint
-    this.host = fields.host
-    this.port = fields.port
+  constructor (channel: Channel, fields: S3Fields) {
+    super(channel, fields)
     this.region = fields.region
     this.accessKeyId = fields.accessKeyId
     this.secretAccessKey = fields.secretAccessKey
     this.sessionToken = fields.sessionToken
-    this.pid = fields.pid
   }
 
-  addFault (rule: FaultRule): Promise<void> { return this.#channel.call('addFault', [rule]) }
-
-  clearFaults (): Promise<void> { return this.#channel.call('clearFaults', []) }
-
-  counters (): Promise<Counters> { return this.#channel.call('counters', []) }
-
-  requests (): Promise<readonly RecordedRequest[]> { return this.#channel.call('requests', []) }
-
-  resetCounters (): Promise<void> { return this.#channel.call('resetCounters', []) }
-
-  async put (bucket: string, key: string, data: Uint8Array | string, headers?: Readonly<Record<string, string>>): Promise<void> {
-    if (data.length <= pieceBytes) {
-      await this.#channel.call('put', [bucket, key, data, headers])
-      return
-    }
-    const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data
-    const sent: Promise<void>[] = []
-    for (let at = 0; at < bytes.byteLength; at += pieceBytes) sent.push(this.#channel.call('piece', [bytes.slice(at, at + pieceBytes)]))
-    sent.push(this.#channel.call('putPieces', [bucket, key, headers]))
-    await Promise.all(sent)
+  put (bucket: string, key: string, data: Uint8Array | string, headers?: Readonly<Record<string, string>>): Promise<void> {
+    return this.putData(bucket, key, data, headers)
   }
 
-  putMany (bucket: string, keys: readonly string[], data: Uint8Array | string): Promise<void> {
-    return this.#channel.call('putMany', [bucket, keys, data])
+  uploads (bucket: string): Promise<readonly OpenUpload[]> { return this.channel.call('uploads', [bucket]) }
+
+  setCredentials (credentials: readonly S3Credential[]): Promise<void> { return this.channel.call('setCredentials', [credentials]) }
+}
+
+class SpawnedGcsServer extends SpawnedServer implements GcsServer {
+  readonly projectId: string
+  readonly accessToken: string
+
+  constructor (channel: Channel, fields: GcsFields) {
+    super(channel, fields)
+    this.projectId = fields.projectId
+    this.accessToken = fields.accessToken
   }
 
-  get (bucket: string, key: string): Promise<Uint8Array | undefined> { return this.#channel.call('get', [bucket, key]) }
-
-  keys (bucket: string, prefix?: string): Promise<readonly string[]> { return this.#channel.call('keys', [bucket, prefix]) }
-
-  uploads (bucket: string): Promise<readonly OpenUpload[]> { return this.#channel.call('uploads', [bucket]) }
-
-  setClock (skewMs: number): Promise<void> { return this.#channel.call('setClock', [skewMs]) }
-
-  setCredentials (credentials: readonly S3Credential[]): Promise<void> { return this.#channel.call('setCredentials', [credentials]) }
-
-  async pause (): Promise<void> { this.#channel.child.kill('SIGSTOP') }
-
-  async resume (): Promise<void> { this.#channel.child.kill('SIGCONT') }
-
-  async kill (): Promise<void> {
-    this.#channel.child.kill('SIGKILL')
-    await this.#channel.exited
+  put (bucket: string, key: string, data: Uint8Array | string, fields?: ObjectFields): Promise<string> {
+    return this.putData(bucket, key, data, fields)
   }
 
-  close (): Promise<void> {
-    return this.#closing ??= this.#end()
-  }
+  generation (bucket: string, key: string): Promise<string | undefined> { return this.channel.call('generation', [bucket, key]) }
 
-  [Symbol.asyncDispose] (): Promise<void> { return this.close() }
+  uploads (bucket: string): Promise<readonly OpenSession[]> { return this.channel.call('uploads', [bucket]) }
 
-  async #end (): Promise<void> {
-    const { child, exited } = this.#channel
-    if (!this.#channel.ended) {
-      child.kill('SIGCONT') // it may be paused
-      await this.#channel.call('close', []).catch(() => {}) // it ends all the same
-      if (child.connected) child.disconnect()
-    }
-    await exited
-  }
+  revokeTokens (): Promise<void> { return this.channel.call('revokeTokens', []) }
+
+  credentials (): Promise<GcsCredentials> { return this.channel.call('credentials', []) }
 }

@@ -7,7 +7,7 @@ import { seed } from './objects.js'
 import { S3Service } from './service.js'
 import { S3State } from './state.js'
 import { md5 } from './store.js'
-import type { Counters, RecordedRequest } from '../counters.js'
+import type { Counters, Reached, RecordedRequest } from '../counters.js'
 import type { FaultRule } from '../faults.js'
 import type { S3Credential } from './auth.js'
 import type { S3ServerOptions } from './options.js'
@@ -40,6 +40,8 @@ export interface S3Server extends AsyncDisposable {
   requests (): Promise<readonly RecordedRequest[]>
   /** Counters and requests start again. */
   resetCounters (): Promise<void>
+  /** Resolves as soon as it is so; waits for ever where it never is. */
+  reached (wanted: Reached): Promise<void>
   /** Put an object past HTTP. The bucket must exist. `data` is kept, not copied, by a server in this process. */
   put (bucket: string, key: string, data: Uint8Array | string, headers?: Readonly<Record<string, string>>): Promise<void>
   /** Put the same content under many keys. */
@@ -104,6 +106,8 @@ class LocalS3Server implements S3Server {
   async requests (): Promise<readonly RecordedRequest[]> { return this.#service.counters.recorded() }
 
   async resetCounters (): Promise<void> { this.#service.counters.reset() }
+
+  reached (wanted: Reached): Promise<void> { return this.#service.counters.reached(wanted) }
 
   async put (bucket: string, key: string, data: Uint8Array | string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
     const body = Bytes.of(data)

@@ -24,6 +24,7 @@ export async function raw (endpoint: string, target: string, { method = 'GET', h
   const arrived = once(outgoing, 'response')
   outgoing.end(body)
   const [response] = await arrived
+  outgoing.on('error', () => {}) // in Node 24 a reply that breaks off fails its request, too
   const chunks: Buffer[] = []
   let broken: string | undefined
   response.on('data', (chunk: Buffer) => chunks.push(chunk))
