@@ -84,6 +84,15 @@ export class Body implements ReplyHead {
     return piece
   }
 
+  /** What is left, piece by piece as it came. */
+  async *pieces (signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      const piece = await this.using(signal, () => this.#next(Infinity))
+      if (piece === undefined) return
+      yield piece
+    }
+  }
+
   /** Pass over up to `bytes` bytes. @returns how many there were */
   async skip (bytes: number): Promise<number> {
     let left = bytes

@@ -2,8 +2,9 @@ import type { Dispatcher } from 'undici'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
-import type { FileInfo, RangeRead } from '../../lib/filesystem/types.js'
+import type { Chunk, FileInfo, RangeRead } from '../../lib/filesystem/types.js'
 import { NetClient } from '../../lib/net/index.js'
+import { Again } from './again.js'
 import { HttpClient } from './client.js'
 import { readInfo } from './info.js'
 import { listPages } from './list.js'
@@ -26,6 +27,7 @@ export class HttpEngine {
   readonly #net: NetClient
   readonly #client: HttpClient
   readonly #whole = new WholeFiles()
+  readonly #again: Again
   readonly #reader: Reader
   #restarts = 0
 
@@ -33,7 +35,8 @@ export class HttpEngine {
     const { headers, home, withheld, retry, maxConcurrency } = options
     this.#net = new NetClient({ ...options, protocol: 'http' })
     this.#client = new HttpClient({ net: this.#net, headers, home, withheld })
-    this.#reader = new Reader({ client: this.#client, whole: this.#whole, retry, concurrency: maxConcurrency, retried: () => { this.#restarts++ } })
+    this.#again = new Again(retry, () => { this.#restarts++ })
+    this.#reader = new Reader({ client: this.#client, whole: this.#whole, concurrency: maxConcurrency, again: this.#again })
   }
 
   get stats (): Stats {
@@ -43,9 +46,11 @@ export class HttpEngine {
 
   info (path: string, signal: AbortSignal): Promise<FileInfo> { return readInfo(this.#client, this.#whole, path, signal) }
 
-  list (path: string, options: ListOptions & { readonly signal: AbortSignal }): AsyncIterable<readonly FileInfo[]> { return listPages(this.#client, path, options) }
+  list (path: string, options: ListOptions & { readonly signal: AbortSignal }): AsyncIterable<readonly FileInfo[]> { return listPages(this.#client, this.#again, path, options) }
 
   read (wanted: Wanted): Promise<RangeRead> { return this.#reader.read(wanted) }
+
+  chunks (wanted: Pick<Wanted, 'path' | 'ifMatch' | 'signal'>): AsyncGenerator<Chunk, void, undefined> { return this.#reader.chunks(wanted) }
 
   /** Forget which files were seen to have no ranges. */
   forget (path: string | undefined): void { this.#whole.forget(path) }

@@ -7,7 +7,7 @@ import type { Travel } from '../../lib/filesystem/descriptor.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
 import { usingProgress } from '../../lib/filesystem/progress.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
-import type { BulkVerb, Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, Verb } from '../../lib/filesystem/types.js'
+import type { BulkVerb, Bytes, Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, Verb } from '../../lib/filesystem/types.js'
 import type { Lease } from '../../lib/owner/index.js'
 import { addressOf, normalizeUrl, shownPath } from './address.js'
 import type { HttpEngine } from './engine.js'
@@ -67,14 +67,20 @@ export class HttpFileSystem extends FileSystem {
     return origin + target
   }
 
+  /** A question mark begins a query and is no wildcard; what comes after it is none either. */
+  override isPattern (path: string): boolean { return /^[^?]*[*[]/.test(path) }
+
   /** Forget which files were seen to have no ranges. */
-  override invalidateCache (path?: string): void { this.#engine?.forget(path === undefined ? undefined : this._normalize(path)) }
+  override invalidateCache (path?: string): void {
+    super.invalidateCache(path)
+    this.#engine?.forget(path === undefined ? undefined : this._normalize(path))
+  }
 
   /** One URL is read as it is written, query and closing slash included; more of them, and patterns, as everywhere. */
   override cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>
   override cat (path: string | readonly string[], options?: BulkVerb & { readonly recursive?: boolean | undefined }): Promise<Bytes | Map<string, Bytes | Error>>
   override cat (path: string | readonly string[], options: CatOptions = {}): Promise<Bytes | Map<string, Bytes | Error>> {
-    if (typeof path !== 'string' || options.recursive === true || /[*[]/.test(path)) return super.cat(path, options)
+    if (typeof path !== 'string' || options.recursive === true || this.isPattern(path)) return super.cat(path, options)
     return super._call('cat', shownPath(path), options, core => usingProgress(options.progress, async progress => {
       progress?.setSize(1)
       const data = await core.readAll(core.normalize(path))
@@ -118,6 +124,10 @@ export class HttpFileSystem extends FileSystem {
   /** Parts are planned by the reader and not by `_partBytes`: whether a server has ranges shows with its first reply, which is then read on. */
   protected override async _readRange (path: string, start: number, end: number | undefined, { ifMatch, into, signal }: RangeOptions): Promise<RangeRead> {
     return (this.#engine ?? await this.#load()).read({ path, start, end, ifMatch, into, signal: signal! })
+  }
+
+  protected override async *_readChunks (path: string, { ifMatch, signal }: RangeOptions): AsyncGenerator<Chunk, void, undefined> {
+    yield* (this.#engine ?? await this.#load()).chunks({ path, ifMatch, signal: signal! })
   }
 
   protected override _describe (credentials: boolean): Travel {

@@ -2,6 +2,7 @@ import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import type { FileInfo, Verb } from '../../lib/filesystem/types.js'
 import { addressOf, shownPath, withoutQuery } from './address.js'
+import type { Again } from './again.js'
 import type { HttpClient } from './client.js'
 import { decode, encodingsOf } from './decode.js'
 import { isHtml } from './info.js'
@@ -27,13 +28,13 @@ const entryOf = (name: string): FileInfo => name.endsWith('/') ? { name: name.sl
  * What answers with no HTML has no entries, and a path with a query is no directory. Sizes are not known from a page.
  * Recursive: page by page, each once, at most 64 levels deep; pages that have vanished are passed over.
  */
-export async function * listPages (client: HttpClient, path: string, { recursive, prefix = '', signal }: Verb & ListOptions & { readonly signal: AbortSignal }): AsyncGenerator<FileInfo[], void, undefined> {
+export async function * listPages (client: HttpClient, again: Again, path: string, { recursive, prefix = '', signal }: Verb & ListOptions & { readonly signal: AbortSignal }): AsyncGenerator<FileInfo[], void, undefined> {
   if (path.includes('?')) return
   const visited = new Set<string>()
   const deep = new Set<string>()
   const waiting: Directory[] = [{ path, depth: 1 }]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const page = await readPage(client, next, next.path !== path, signal)
+    const page = await readPage(client, again, next, next.path !== path, signal)
     if (page === undefined || visited.has(page.url)) continue
     visited.add(page.url)
     const names = recursive ? page.links : firstLevel(page.links)
@@ -62,9 +63,9 @@ function firstLevel (links: ReadonlySet<string>): Set<string> {
   return level
 }
 
-async function readPage (client: HttpClient, { path }: Directory, mayBeGone: boolean, signal: AbortSignal): Promise<Page | undefined> {
+async function readPage (client: HttpClient, again: Again, { path }: Directory, mayBeGone: boolean, signal: AbortSignal): Promise<Page | undefined> {
   try {
-    return await fetchPage(client, path, signal)
+    return await again.run(signal, () => fetchPage(client, path, signal))
   } catch (error) {
     if (mayBeGone && isFsError(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error

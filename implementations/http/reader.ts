@@ -1,13 +1,13 @@
-import { FsError, isFsError } from '../../lib/errors/index.js'
+import { FsError } from '../../lib/errors/index.js'
 import { allocate, checkRange, overParts, planParts, rangeHeader, sizeOf416 } from '../../lib/net/index.js'
-import type { Destination, NetReply, ReplyHead, RetryPolicy } from '../../lib/net/index.js'
-import { backoffMs, sleep } from '../../lib/net/retry.js'
-import type { Bytes, RangeRead } from '../../lib/filesystem/types.js'
+import type { Destination, NetReply, ReplyHead } from '../../lib/net/index.js'
+import type { Bytes, Chunk, RangeRead } from '../../lib/filesystem/types.js'
 import { shownPath } from './address.js'
+import type { Again } from './again.js'
 import { lengthOf } from './body.js'
 import type { Body } from './body.js'
 import type { HttpClient } from './client.js'
-import { decode, encodingsOf, refuseEncodedRange } from './decode.js'
+import { decode, decodeChunks, encodingsOf, refuseEncodedRange } from './decode.js'
 import { checkVersion, pinHeaders, versionOf } from './version.js'
 import type { WholeFiles } from './whole.js'
 
@@ -36,6 +36,10 @@ function truncated (path: string, got: number, wanted: number): FsError {
   return new FsError('FORKFS_TRUNCATED', `${got} bytes came where ${wanted} belong`, { path: shownPath(path), protocol: 'http', retry: 'may' })
 }
 
+function unwantedPart (path: string): FsError {
+  return new FsError('FORKFS_PROTOCOL', 'the server sends a part where the whole was asked for', { path: shownPath(path), protocol: 'http', status: 206 })
+}
+
 /** The bytes where the caller wants them. */
 function placed (data: Bytes, into: Uint8Array | undefined): Bytes {
   if (into === undefined) return data
@@ -46,10 +50,8 @@ function placed (data: Bytes, into: Uint8Array | undefined): Bytes {
 export interface ReaderOptions {
   readonly client: HttpClient
   readonly whole: WholeFiles
-  readonly retry: RetryPolicy
   readonly concurrency: number
-  /** Told of each new attempt at a streamed body. */
-  readonly retried: () => void
+  readonly again: Again
 }
 
 /**
@@ -115,7 +117,7 @@ export class Reader {
 
   async #long (wanted: Wanted): Promise<RangeRead> {
     const { path, start, end, ifMatch, signal } = wanted
-    const first = await this.#again(signal, async () => {
+    const first = await this.#options.again.run(signal, async () => {
       const last = start < 0 ? undefined : Math.min(end ?? Infinity, start + partBytes)
       const headers = ['range', rangeHeader(start, last)!, ...pinHeaders(ifMatch)]
       const body = await this.#options.client.open({ operation: 'read', method: 'GET', path, headers, accept: [416] }, signal)
@@ -161,12 +163,12 @@ export class Reader {
     const { path, start, end, ifMatch, signal } = wanted
     const { whole } = this.#options
     if (end === undefined || start < 0) {
-      return this.#again(signal, async () => {
+      return this.#options.again.run(signal, async () => {
         const body = await this.#openWhole(wanted)
         return this.#closing(body, signal, () => this.#consume(body, wanted))
       })
     }
-    return whole.turn(path, signal, (file, gone) => this.#again(signal, async () => {
+    return whole.turn(path, signal, (file, gone) => this.#options.again.run(signal, async () => {
       const body = file.take(start, ifMatch) ?? await this.#openWhole(wanted)
       const read = await body.using(signal, () => this.#consume(body, wanted))
       file.park(body, read.etag, gone)
@@ -181,7 +183,7 @@ export class Reader {
   /** The wanted bytes of a reply that is the whole file; the body stays where they end. */
   async #consume (body: Body, wanted: Wanted): Promise<RangeRead> {
     const { path, start, end, ifMatch, into } = wanted
-    if (body.status === 206) throw new FsError('FORKFS_PROTOCOL', 'the server sends a part where the whole was asked for', { path: shownPath(path), protocol: 'http', status: 206 })
+    if (body.status === 206) throw unwantedPart(path)
     checkVersion(ifMatch, body.headers, path)
     const etag = versionOf(body.headers)
     const encodings = encodingsOf(body)
@@ -204,27 +206,39 @@ export class Reader {
 
   // ------------------------------------------------------------------------------------------------ streams
 
-  async #closing<T> (body: Body, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** The whole file in one streamed request, decoded; from its beginning again, with `at` 0, where the body breaks off. */
+  async *chunks (wanted: Pick<Wanted, 'path' | 'ifMatch' | 'signal'>): AsyncGenerator<Chunk, void, undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        yield* this.#wholeInChunks({ ...wanted, start: 0, end: undefined })
+        return
+      } catch (error) {
+        await this.#options.again.pause(attempt, error, wanted.signal)
+      }
+    }
+  }
+
+  async *#wholeInChunks (wanted: Wanted): AsyncGenerator<Chunk, void, undefined> {
+    const { path, ifMatch, signal } = wanted
+    const body = await this.#openWhole(wanted)
     try {
-      return await body.using(signal, work)
+      if (body.status === 206) throw unwantedPart(path)
+      checkVersion(ifMatch, body.headers, path)
+      let at = 0
+      for await (const data of decodeChunks(body.pieces(signal), encodingsOf(body), path)) {
+        yield { at, data }
+        at += data.length
+      }
     } finally {
       body.close()
     }
   }
 
-  /** A body that breaks off is asked for again from its beginning, as often as the options allow. */
-  async #again<T> (signal: AbortSignal, once: () => Promise<T>): Promise<T> {
-    const { retry, retried } = this.#options
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await once()
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        if (!isFsError(error) || error.retry !== 'may') throw error
-        if (attempt >= retry.attempts) throw new FsError(error.code, attempt === 1 ? error.condition : `${error.condition} (${attempt} attempts)`, { ...error, retry: 'exhausted', cause: error.cause })
-        retried()
-        await sleep(backoffMs(retry, attempt), signal)
-      }
+  async #closing<T> (body: Body, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await body.using(signal, work)
+    } finally {
+      body.close()
     }
   }
 }

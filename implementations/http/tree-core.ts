@@ -10,7 +10,7 @@ export class TreeCore extends BoundCore {
   readonly #pattern: boolean
 
   constructor (hooks: Hooks, call: { readonly signal: AbortSignal }, pattern: boolean) {
-    super(hooks, call, undefined)
+    super(hooks, call, undefined, undefined)
     this.#hooks = hooks
     this.#pattern = pattern
   }
@@ -19,6 +19,6 @@ export class TreeCore extends BoundCore {
 
   override normalize (path: string): string {
     const name = super.normalize(path).replace(/\/$/, '')
-    return this.#pattern ? name.replaceAll('?', '[?]') : name
+    return this.#pattern && this.isPattern(name) ? name.replaceAll('?', '[?]') : name
   }
 }

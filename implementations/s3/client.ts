@@ -1,16 +1,18 @@
 import type { Dispatcher } from 'undici'
-import { FsError, isFsError } from '../../lib/errors/index.js'
+import { FsError } from '../../lib/errors/index.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
-import { NetClient } from '../../lib/net/index.js'
+import { checkIdentity, withoutIdentity } from '../../lib/net/credential-offers.js'
+import { NetClient, onlyIfSafe, parentProvider } from '../../lib/net/index.js'
 import type { Destination, Failure, NetReply, NetRequest, ReplyHead } from '../../lib/net/index.js'
-import { askParent, hasParent, realm } from '../../lib/owner/index.js'
+import { hasParent, realm } from '../../lib/owner/index.js'
 import { Addresses } from './address.js'
 import type { Address } from './address.js'
-import { credentialSource, CredentialSource } from './credentials.js'
+import { credentialSource, S3CredentialSource } from './credentials.js'
 import { failureOf, failureOfFields } from './errors.js'
 import type { FailureContext, S3Failure } from './errors.js'
 import type { ResolvedS3Options } from './options.js'
 import { SdkConfig } from './sdk.js'
+import { s3Offers } from './share.js'
 import { Clock, Signer } from './sign.js'
 import type { Credentials } from './sign.js'
 import { ErrorReply } from './xml.js'
@@ -57,7 +59,7 @@ interface Place { readonly endpoint: string | undefined, readonly region: string
 /** What belongs to one owner: who we are, where buckets are, what time the store has. */
 interface State {
   readonly epoch: number
-  readonly source: CredentialSource
+  readonly source: S3CredentialSource
   readonly sdk: SdkConfig | undefined
   readonly clock: Clock
   /** Buckets that are elsewhere than the options say. */
@@ -105,7 +107,7 @@ export class S3Client {
           return undefined
         } catch (error) {
           if (error instanceof ErrorReply) return this.#failure(request, sent, failureOfFields(error.fields, reply.headers, this.#timed(context)))
-          if (error instanceof FsError) return { error: again(error, request.idempotent ?? true) }
+          if (error instanceof FsError) return { error: onlyIfSafe(error, request.idempotent ?? true) }
           throw error
         }
       },
@@ -183,19 +185,12 @@ export class S3Client {
    * What was sent here asks its sender first, where that is this thread or a parent of ours: one resolver for all workers of a
    * node, and keys that did not travel.
    */
-  #source (sdk: SdkConfig | undefined): CredentialSource {
+  #source (sdk: SdkConfig | undefined): S3CredentialSource {
     const { settings } = this.#options
     const own = credentialSource(settings.credentials, { sdk })
     const mayAsk = hasParent() || this.#options.expectedIdentity !== undefined
     if (!mayAsk || settings.credentials.kind === 'anonymous' || settings.credentials.kind === 'static') return own
-    return givenByParent(async refused => {
-      try {
-        return await askParent('s3:credentials', { key: this.#options.parentKey(), refused }) as Credentials | undefined
-      } catch (error) {
-        if (isFsError(error, 'FORKFS_NOT_SUPPORTED')) return undefined // a parent that never described an S3 filesystem
-        throw error
-      }
-    }, own)
+    return new S3CredentialSource(parentProvider(refused => s3Offers.ask(this.#options.parentKey(), refused), ({ accessKeyId }) => accessKeyId, own))
   }
 
   /** Region and endpoint that only the SDK's files tell; remembered for this owner, a failure is not. */
@@ -208,15 +203,9 @@ export class S3Client {
 
   async #credentials (state: State): Promise<Credentials | undefined> {
     const { expectedIdentity } = this.#options
-    const credentials = state.source.peek() ?? await state.source.get().catch((error: unknown) => {
-      if (expectedIdentity === undefined || !isFsError(error, 'FORKFS_CREDENTIALS')) throw error
-      throw new FsError('FORKFS_CREDENTIALS', `the sender of this filesystem acts as ${expectedIdentity} and kept its keys, and this owner has none: give it the same ones, or send with \`shareCredentials\``, { protocol: 's3', cause: error })
-    })
+    const credentials = state.source.peek() ?? await state.source.get().catch((error: unknown) => { throw withoutIdentity('s3', expectedIdentity, error) })
     if (!state.identityChecked) {
-      const identity = credentials?.accessKeyId ?? 'anonymous'
-      if (expectedIdentity !== undefined && identity !== expectedIdentity) {
-        throw new FsError('FORKFS_CREDENTIALS', `the sender of this filesystem acts as ${expectedIdentity}, this owner's own credentials are ${identity}: pass the same ones here, or send with \`shareCredentials\``, { protocol: 's3' })
-      }
+      checkIdentity('s3', expectedIdentity, credentials?.accessKeyId ?? 'anonymous')
       state.identityChecked = true
     }
     return credentials
@@ -267,8 +256,9 @@ export class S3Client {
     const headers = request.headers === undefined ? [] : [...request.headers]
     if (this.#options.settings.requesterPays) headers.push('x-amz-request-payer', 'requester')
     if (credentials !== undefined) this.#signer(state, credentials, region).sign(method, host, path, query, headers)
-    headers.push('host', host, 'user-agent', userAgent)
-    return { method, origin, path: query === '' ? path : `${path}?${query}`, headers, body }
+    // Without it a proxy may compress, and nothing would tell: an object's own Content-Encoding looks the same.
+    headers.push('host', host, 'user-agent', userAgent, 'accept-encoding', 'identity')
+    return { method, origin, path: query === '' ? path : `${path}?${query}`, headers, body, keepAfterHead: true }
   }
 
   #timed (context: FailureContext): FailureContext { return { ...context, now: this.#state?.clock.now() } }
@@ -276,7 +266,7 @@ export class S3Client {
   #failure (request: S3Request, sent: Sent, failure: S3Failure): Failure {
     const { error, action } = failure
     const state = this.#state
-    const decided = again(error, request.idempotent ?? true)
+    const decided = onlyIfSafe(error, request.idempotent ?? true)
     if (action === undefined || state === undefined) return { error: decided }
     const { credentials, region = '', offsetMs = 0 } = sent // the next attempt writes over them
     return { error: decided, repair: () => this.#repair(request.bucket, { credentials, region, offsetMs }, failure, state) }
@@ -290,20 +280,4 @@ export class S3Client {
     state.regions.set(bucket, region)
     return true
   }
-}
-
-/** What may have been done already is not sent again by itself; what was refused may be. */
-function again (error: FsError, idempotent: boolean): FsError {
-  if (idempotent || error.retry !== 'may' || error.code === 'FORKFS_RATE_LIMITED' || error.status === 503) return error
-  const { code, condition, operation, path, protocol, status, requestId, cause } = error
-  return new FsError(code, condition, { operation, path, protocol, status, requestId, cause })
-}
-
-/** The parent's keys; where it has none to give, our own chain. Told which keys the store refused, a parent looks for others. */
-function givenByParent (ask: (refused: string | undefined) => Promise<Credentials | undefined>, own: CredentialSource): CredentialSource {
-  let last: Credentials | undefined
-  return new CredentialSource(async force => {
-    last = await ask(force ? last?.accessKeyId : undefined) ?? await own.get()
-    return last
-  })
 }

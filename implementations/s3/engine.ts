@@ -2,9 +2,12 @@ import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
-import type { FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import type { FileInfo, RangeOptions, RangeRead, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import { noteUpload } from '../../lib/filesystem/upload-journal.js'
+import type { Descriptor } from '../../lib/filesystem/descriptor.js'
+import { Versions } from '../../lib/filesystem/versions.js'
+import { pagesAhead } from '../../lib/net/index.js'
 import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
-import { allowListeners } from '../../lib/owner/index.js'
 import { needsSdk, parsePath } from './address.js'
 import type { S3Path } from './address.js'
 import { S3Client } from './client.js'
@@ -18,7 +21,7 @@ import type { ReadContext } from './read.js'
 import { removeObjects } from './remove.js'
 import { createBucketBody, parseBuckets } from './replies.js'
 import { canonicalQuery } from './sign.js'
-import { Versions } from './versions.js'
+import { endUpload, listUploads } from './uploads.js'
 import { DEFAULT_PART, markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
 import type { UploadContext } from './writer.js'
 
@@ -31,9 +34,11 @@ export class S3Engine {
   readonly #settings: ResolvedS3Options
   readonly #concurrency: number
   readonly #versions = new Versions()
+  readonly #describe: () => Descriptor
 
-  constructor (options: S3ClientOptions) {
+  constructor (options: S3ClientOptions & { readonly describe: () => Descriptor }) {
     this.#settings = options.settings
+    this.#describe = options.describe
     this.#concurrency = options.maxConcurrency
     this.client = new S3Client(options)
   }
@@ -111,30 +116,9 @@ export class S3Engine {
     const at = this.#at(path)
     if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
-    signal!.throwIfAborted()
-    const ahead = new AbortController()
-    allowListeners(ahead.signal)
-    const stop = (): void => { ahead.abort(signal!.reason) }
-    signal!.addEventListener('abort', stop, { once: true })
-    const ask = (token?: string): Promise<ListPage> => this.#page(at.bucket, base + prefix, { delimiter: recursive ? undefined : '/', 'continuation-token': token }, ahead.signal)
-    let coming: Promise<ListPage> | undefined = ask()
-    let pages = 0
-    let token: string | undefined
-    try {
-      while (coming !== undefined) {
-        const page: ListPage = await coming
-        if (page.truncated && (page.nextToken === undefined || page.nextToken === token)) throw new FsError('FORKFS_PROTOCOL', 'a page of a listing has more behind it but no new token', { path })
-        token = page.nextToken
-        // Whoever wanted a second page goes on, as a rule: the next one is fetched while this one is used.
-        const early = token !== undefined && ++pages > 1 ? ask(token) : undefined
-        early?.catch(() => {}) // seen when its turn comes, or not wanted any more
-        yield entriesOf(page, at.bucket, base, temporary)
-        coming = early ?? (token === undefined ? undefined : ask(token))
-      }
-    } finally {
-      signal!.removeEventListener('abort', stop)
-      ahead.abort(new Error('the listing is not wanted any more'))
-    }
+    const ask = (token: string | undefined, inner: AbortSignal): Promise<ListPage> =>
+      this.#page(at.bucket, base + prefix, { delimiter: recursive ? undefined : '/', 'continuation-token': token }, inner)
+    for await (const page of pagesAhead(path, signal!, ask)) yield entriesOf(page, at.bucket, base, temporary)
   }
 
   #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
@@ -189,7 +173,8 @@ export class S3Engine {
     const { bucket, key } = this.#object(path)
     const { partBytes } = options
     if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
-    return { client: this.client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options }
+    const note: UploadContext['note'] = id => noteUpload('s3', this.#describe, `${bucket}/${key}`, id)
+    return { client: this.client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options, note }
   }
 
   async write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
@@ -213,6 +198,19 @@ export class S3Engine {
   async #there (path: string, { signal }: Verb): Promise<boolean> {
     const { bucket, key } = this.#object(path)
     return this.client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+  }
+
+  uploads (prefix: string, { signal }: Verb): AsyncIterable<readonly UnfinishedUpload[]> {
+    const slash = prefix.indexOf('/')
+    const bucket = slash === -1 ? prefix : prefix.slice(0, slash)
+    this.#at(bucket)
+    if (bucket === '') throw new FsError('EINVAL', 'uploads are listed bucket by bucket', { path: prefix })
+    return listUploads(this.client, bucket, slash === -1 ? '' : prefix.slice(slash + 1), signal!)
+  }
+
+  async abortUpload (path: string, id: string, { signal }: Verb): Promise<void> {
+    const { bucket, key } = this.#object(path)
+    await endUpload({ client: this.client, bucket, key }, id, signal!)
   }
 
   async delete (paths: readonly string[], { signal }: Verb): Promise<void> {

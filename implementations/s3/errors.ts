@@ -5,6 +5,7 @@
  */
 import { FsError } from '../../lib/errors/fs-error.js'
 import type { ErrorCode, Retry } from '../../lib/errors/fs-error.js'
+import { storeWords } from '../../lib/net/failures.js'
 import { isRegion, regionOfEndpoint } from './endpoint.js'
 import { parseError } from './replies.js'
 import type { ErrorFields } from './xml.js'
@@ -227,13 +228,10 @@ function describe (condition: string, status: number, s3Code: string, code: Erro
   const name = /^[\w.]{1,64}$/.test(s3Code) ? s3Code : ''
   const answer = `${condition} (the store answered ${name === '' ? status : `${status} ${name}`}`
   if (message === undefined || message === '' || code === 'FORKFS_CREDENTIALS') return `${answer})`
-  const clean = message
-    .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, ' ')
-    .replace(/(https?:\/\/[^\s?#]*)[?#]\S*/gi, '$1')
-    .replace(/(x-amz-(?:signature|security-token|credential)|signature|awsaccesskeyid|authorization|credential)(\s*[=:]\s*)[^&\s]+/gi, '$1$2…')
-    .replace(/https?:\/\/[^\s/@]+@/gi, '')
-  return `${answer}: ${clean.length > 300 ? `${clean.slice(0, 300)}…` : clean.trim()})`
+  return `${answer}: ${storeWords(message, secrets)})`
 }
+
+const secrets = /(x-amz-(?:signature|security-token|credential)|signature|awsaccesskeyid|authorization|credential)(\s*[=:]\s*)[^&\s]+/gi
 
 function header (headers: ReplyHeaders, name: string): string | undefined {
   const value = headers[name]

@@ -3,14 +3,16 @@ import type { ListOptions } from '../../lib/filesystem/core.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
 import { canonical } from '../../lib/filesystem/options.js'
+import { isLoopback } from '../../lib/filesystem/option-values.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
-import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 import type { S3Engine } from './engine.js'
 import { identityOf, resolveS3 } from './options.js'
 import type { ResolvedS3Options, S3Options } from './options.js'
 import { s3Options } from './option-table.js'
-import { offerCredentials } from './share.js'
-import type { CredentialOffer } from './share.js'
+import type { CredentialOffer } from '../../lib/net/credential-offers.js'
+import { s3Offers } from './share.js'
+import type { Credentials } from './sign.js'
 
 export type { S3Options } from './options.js'
 
@@ -28,7 +30,7 @@ export class S3FileSystem extends FileSystem {
   /** What talks to the store: loaded with the first call. */
   #engine: S3Engine | undefined
   #loading: Promise<S3Engine> | undefined
-  readonly #offer: CredentialOffer = {
+  readonly #offer: CredentialOffer<Credentials> = {
     credentials: async () => (await this.#load()).client.credentials(),
     otherCredentials: async refused => (await this.#load()).client.otherCredentials(refused)
   }
@@ -51,7 +53,8 @@ export class S3FileSystem extends FileSystem {
         dispatcher,
         settings: this.#settings,
         expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
-        parentKey: () => canonical(this._describe(false).options)
+        parentKey: () => canonical(this._describe(false).options),
+        describe: () => this.toJSON()
       })
       return this.#engine
     })
@@ -86,14 +89,17 @@ export class S3FileSystem extends FileSystem {
     const identity = this._withheld?.['accessKeyId'] ?? (temporary(given) ? undefined : identityOf(plan))
     if (identity !== undefined && identity !== 'anonymous' && !(shared && plan.kind === 'static')) kept['accessKeyId'] = identity
     // Whoever got its identity from a sender passes questions on, it does not answer them.
-    if (this._withheld?.['accessKeyId'] === undefined) offerCredentials(canonical(options), this.#offer)
+    if (this._withheld?.['accessKeyId'] === undefined) s3Offers.offer(canonical(options), this.#offer)
     return { options, withheld: kept as Withheld }
   }
 
   protected override get _partBytes (): number { return DEFAULT_PART }
-  protected override get _maxGap (): number { return isLoopback(this.#settings.endpoint) ? 64 * 1024 : 256 * 1024 }
+  protected override get _maxGap (): number { return isLoopback(this.#settings.endpoint) ? 64 * 1024 : 128 * 1024 }
 
-  override invalidateCache (path?: string): void { this.#engine?.forget(path === undefined ? undefined : this._normalize(path)) }
+  override invalidateCache (path?: string): void {
+    super.invalidateCache(path)
+    this.#engine?.forget(path === undefined ? undefined : this._normalize(path))
+  }
 
   protected override _info (path: string, options: Verb): Promise<FileInfo> { return this.#with(engine => engine.info(path, options)) }
 
@@ -112,6 +118,11 @@ export class S3FileSystem extends FileSystem {
   }
 
   protected override _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> { return this.#with(engine => engine.openWriter(path, options)) }
+  protected override async *_uploads (prefix: string, options: Verb): AsyncGenerator<readonly UnfinishedUpload[], void, undefined> {
+    yield* (this.#engine ?? await this.#load()).uploads(prefix, options)
+  }
+
+  protected override _abortUpload (path: string, id: string, options: Verb): Promise<void> { return this.#with(engine => engine.abortUpload(path, id, options)) }
   protected override _delete (paths: readonly string[], options: Verb): Promise<void> { return this.#with(engine => engine.delete(paths, options)) }
   protected override _copy (source: string, target: string, options: Verb): Promise<void> { return this.#with(engine => engine.copy(source, target, options)) }
   protected override _mkdir (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.mkdir(path, options)) }
@@ -124,10 +135,6 @@ export class S3FileSystem extends FileSystem {
 
   protected override async _close (): Promise<void> { await this.#engine?.close() }
   protected override _drop (): void { this.#engine?.drop() }
-}
-
-function isLoopback (endpoint: string | undefined): boolean {
-  return endpoint !== undefined && /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/.test(endpoint)
 }
 
 /** Temporary keys change with every resolution: their name tells no identity. */

@@ -2,10 +2,10 @@
  * The options of S3 and what becomes of them together with the environment: explicit options win over the environment, the
  * environment over defaults. Nothing here reads a file or imports the SDK; it decides whether the SDK has to be asked.
  */
-import { isAbsolute, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { Dispatcher } from 'undici'
 import { FsError } from '../../lib/errors/fs-error.js'
+import { filled, flag, moduleUrl, optional, text } from '../../lib/filesystem/option-values.js'
+import type { Environment } from '../../lib/filesystem/option-values.js'
 import { isRegion, parseEndpoint, regionOfEndpoint } from './endpoint.js'
 
 export interface StaticCredentials {
@@ -76,7 +76,7 @@ export interface ResolvedS3Options {
   readonly checksums: boolean
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { Environment } from '../../lib/filesystem/option-values.js'
 
 /**
  * Check the options and fill in what the environment and the defaults say. Does no I/O.
@@ -140,7 +140,7 @@ function planCredentials (options: S3Options, env: Environment): CredentialPlan 
   }
   if (credentials === 'anonymous') return Object.freeze({ kind: 'anonymous' })
   if (credentials !== undefined) return Object.freeze({ kind: 'static', credentials: checkStatic(credentials) })
-  if (credentialsModule !== undefined) return Object.freeze({ kind: 'module', module: moduleUrl(credentialsModule) })
+  if (credentialsModule !== undefined) return Object.freeze({ kind: 'module', module: moduleUrl('credentialsModule', credentialsModule) })
   const profile = profileOf(options, env)
   // As the SDK decides: a named profile comes before keys in the environment.
   if (profile !== undefined) return Object.freeze({ kind: 'sdk', profile })
@@ -165,15 +165,6 @@ function checkStatic (credentials: StaticCredentials): StaticCredentials {
 function checkKey (name: string, value: unknown): void {
   if (typeof value !== 'string') throw new TypeError(`Expected \`credentials.${name}\` to be a string, got a value of type ${typeof value}`)
   if (name !== 'secretAccessKey' && /[^\x21-\x7e]/.test(value)) throw new TypeError(`Expected \`credentials.${name}\` to hold printable ASCII without spaces`)
-}
-
-/** A file URL, or the bare name of a package. Relative paths are made absolute here, so that they mean the same elsewhere. */
-function moduleUrl (module: string | URL): string {
-  const given = module instanceof URL ? module.href : text('credentialsModule', module)
-  if (/^file:/i.test(given)) return new URL(given).href
-  if (isAbsolute(given) || /^\.{1,2}[\\/]/.test(given)) return pathToFileURL(resolve(given)).href
-  if (/^(?:@[\w.~-]+\/)?[A-Za-z0-9][\w.~-]*(?:\/[\w.~/-]+)?$/.test(given)) return given
-  throw new TypeError('Expected `credentialsModule` to be a file URL, a path or the name of a package')
 }
 
 function profileOf (options: S3Options, env: Environment): string | undefined {
@@ -217,18 +208,4 @@ function asksSdk (options: S3Options, env: Environment, plan: CredentialPlan, en
   if (plan.kind === 'sdk' || options.profile !== undefined) return true
   if (plan.kind === 'anonymous') return false
   return endpoint === undefined && region === undefined && (filled(env['AWS_CONFIG_FILE']) ?? filled(env['AWS_PROFILE'])) !== undefined
-}
-
-function filled (value: string | undefined): string | undefined { return value === undefined || value === '' ? undefined : value }
-
-function text (name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw new TypeError(`Expected \`${name}\` to be a non-empty string, got a value of type ${typeof value}`)
-  return value
-}
-
-function optional (name: string, value: unknown): string | undefined { return value === undefined ? undefined : text(name, value) }
-
-function flag (name: string, value: unknown): boolean | undefined {
-  if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`Expected \`${name}\` to be a boolean, got a value of type ${typeof value}`)
-  return value
 }

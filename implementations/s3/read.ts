@@ -1,12 +1,10 @@
 import { crc32 } from 'node:zlib'
 import { FsError } from '../../lib/errors/index.js'
-import type { Bytes, RangeRead } from '../../lib/filesystem/types.js'
-import { checkRange, rangeHeader } from '../../lib/net/index.js'
-import type { Destination, NetReply, ReplyHead, ReplyHeaders } from '../../lib/net/index.js'
+import type { RangeRead } from '../../lib/filesystem/types.js'
+import { placeOf, readObjectBeginning, readObjectRange } from '../../lib/net/index.js'
+import type { NetReply, ObjectReader, ReplyHeaders } from '../../lib/net/index.js'
 import type { S3Client } from './client.js'
 import { parseError } from './replies.js'
-
-const MiB = 1024 * 1024
 
 export interface ReadContext {
   readonly client: S3Client
@@ -22,60 +20,34 @@ export interface ReadContext {
   seen (headers: ReplyHeaders): void
 }
 
+function readerOf (context: ReadContext): ObjectReader {
+  const { client, bucket, key, query, checksums, ifMatch, into, signal } = context
+  return {
+    into,
+    get: (headers, destination, read) => {
+      if (ifMatch !== undefined) headers.push('if-match', ifMatch)
+      if (checksums) headers.push('x-amz-checksum-mode', 'ENABLED')
+      const checked = placeOf(destination, head => { if (ifMatch !== undefined) checkVersion(head.headers['etag'], ifMatch) })
+      return client.call({ operation: 'GetObject', method: 'GET', bucket, key, query, headers, pardon, destination: checked }, signal, reply => {
+        const result = read(reply)
+        if (reply.status !== 416) context.seen(reply.headers)
+        return result
+      })
+    },
+    version: ({ headers }) => headers['etag'],
+    verify: reply => { if (checksums) verify(reply) },
+    sizeInBody
+  }
+}
+
 /** Bytes of [start, end). A range that lies behind the end is empty, not an error. */
-export async function readRange (context: ReadContext, start: number, end: number | undefined): Promise<RangeRead> {
-  const range = rangeHeader(start, end)
-  return get(context, range === undefined ? [] : ['range', range], head => {
-    const { length } = checkRange(head, start, end)
-    const { into } = context
-    if (into === undefined || length < 0) return { maxBytes: Number.MAX_SAFE_INTEGER }
-    if (length > into.length) throw new RangeError(`Expected room for ${length} bytes, got ${into.length}`)
-    return { into: into.subarray(0, length), maxBytes: length }
-  }, reply => {
-    if (reply.status === 416) return { data: new Uint8Array(0), size: sizeBehind416(reply) }
-    const { length, size } = checkRange(reply, start, end)
-    if (length !== -1 && reply.body.length !== length) throw short(length, reply)
-    if (context.checksums && reply.body.length === size) verify(reply)
-    return { data: reply.body as Bytes, etag: reply.headers['etag'], size: size ?? reply.body.length }
-  })
+export function readRange (context: ReadContext, start: number, end: number | undefined): Promise<RangeRead> {
+  return readObjectRange(readerOf(context), start, end)
 }
 
-/**
- * The beginning of an object whose size nobody knows yet: the whole up to twice `partBytes`, else its first part. No range is
- * asked for: a store sends checksums with whole objects only, and an empty object has no range. What is larger costs one
- * connection, which is closed behind the first part.
- */
-export async function readBeginning (context: ReadContext, partBytes: number): Promise<RangeRead> {
-  return get(context, [], head => {
-    const { length } = checkRange(head, 0, undefined)
-    // Without a length only chunks tell where a body ends: one that ends with its connection may have been cut.
-    if (length < 0 && head.headers['transfer-encoding'] === undefined) throw new FsError('FORKFS_PROTOCOL', 'the reply tells no length', { retry: 'may' })
-    return { maxBytes: Number.MAX_SAFE_INTEGER, take: length > 2 * partBytes ? partBytes : undefined }
-  }, reply => {
-    const { length, size = reply.body.length } = checkRange(reply, 0, undefined)
-    const expected = length > 2 * partBytes ? partBytes : size
-    if (reply.body.length !== expected) throw short(expected, reply)
-    if (context.checksums && expected === size) verify(reply)
-    return { data: reply.body as Bytes, etag: reply.headers['etag'], size }
-  })
-}
-
-async function get (context: ReadContext, headers: string[], place: (head: ReplyHead) => Destination, read: (reply: NetReply) => RangeRead): Promise<RangeRead> {
-  const { client, bucket, key, query, checksums, ifMatch, signal } = context
-  if (ifMatch !== undefined) headers.push('if-match', ifMatch)
-  if (checksums) headers.push('x-amz-checksum-mode', 'ENABLED')
-  return client.call({
-    operation: 'GetObject', method: 'GET', bucket, key, query, headers, pardon,
-    destination: head => {
-      if (head.status !== 200 && head.status !== 206) return { maxBytes: MiB }
-      if (ifMatch !== undefined) checkVersion(head.headers['etag'], ifMatch)
-      return place(head)
-    }
-  }, signal, reply => {
-    const result = read(reply)
-    if (reply.status !== 416) context.seen(reply.headers)
-    return result
-  })
+/** The whole up to twice `partBytes`, else the first part of it. */
+export function readBeginning (context: ReadContext, partBytes: number): Promise<RangeRead> {
+  return readObjectBeginning(readerOf(context), partBytes)
 }
 
 function pardon ({ status }: NetReply): boolean { return status === 416 }
@@ -86,13 +58,9 @@ function checkVersion (etag: string | undefined, wanted: string): void {
   throw new FsError('FORKFS_CHANGED', 'the store sent another version than the one that was asked for')
 }
 
-function short (expected: number, { body }: NetReply): FsError {
-  return new FsError('FORKFS_TRUNCATED', `${expected} bytes were announced and ${body.length} came`, { retry: 'may' })
-}
-
 /** S3 tells the size in the error's body, others in Content-Range. */
-function sizeBehind416 (reply: NetReply): number | undefined {
-  const told = parseError(reply.body)?.['ActualObjectSize'] ?? /\/(\d+)$/.exec(reply.headers['content-range'] ?? '')?.[1]
+function sizeInBody (reply: NetReply): number | undefined {
+  const told = parseError(reply.body)?.['ActualObjectSize']
   return told !== undefined && /^\d{1,16}$/.test(told) ? Number(told) : undefined
 }
 

@@ -1,4 +1,4 @@
-import { FsError } from '../../lib/errors/index.js'
+import { bulkFailure } from '../../lib/net/index.js'
 import type { S3Path } from './address.js'
 import type { S3Client } from './client.js'
 import { failureOfFields } from './errors.js'
@@ -33,8 +33,6 @@ async function removeMany (client: S3Client, bucket: string, objects: readonly S
   const { errors } = await client.call({ operation: 'DeleteObjects', method: 'POST', bucket, query: 'delete=', headers, body }, signal, reply => parseDelete(reply.body))
   const real = errors.filter(({ code }) => code !== 'NoSuchKey')
   const failures = real.map(({ key, code, message }) => failureOfFields({ Code: code, Message: message }, {}, { path: `${bucket}/${key}` }).error)
-  const [first] = failures
-  if (first === undefined) return
-  if (failures.length === 1) throw first
-  throw new FsError(first.code, `${failures.length} of ${objects.length} objects could not be deleted`, { path: first.path, protocol: 's3', cause: new AggregateError(failures) })
+  const failure = bulkFailure('s3', failures, objects.length)
+  if (failure !== undefined) throw failure
 }

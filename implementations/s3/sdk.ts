@@ -20,8 +20,9 @@ export interface SdkSettings {
 
 /** @throws FsError FORKFS_MISSING_PEER that names what to install */
 export async function importSdk (): Promise<typeof Sdk> {
+  const peer: string = '@aws-sdk/client-s3' // esbuild bundles what it can read in the import itself
   try {
-    return await import(/* webpackIgnore: true */ '@aws-sdk/client-s3')
+    return await import(/* webpackIgnore: true */ peer) as typeof Sdk
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new FsError('FORKFS_MISSING_PEER', 'profiles, single sign-on, roles and instance credentials need the AWS SDK: npm install @aws-sdk/client-s3', {
@@ -42,7 +43,13 @@ export class SdkConfig {
   async credentials (force = false): Promise<Credentials> {
     if (force) this.#drop()
     const client = await this.#open(force)
-    return client.config.credentials()
+    try {
+      return await client.config.credentials()
+    } catch (cause) {
+      throw new FsError('FORKFS_CREDENTIALS', `no credentials were found in the environment, or for ${placesOf(this.#profile)}; give \`credentials\` or configure the AWS SDK's chain`, {
+        protocol: 's3', retry: 'may', cause
+      })
+    }
   }
 
   /**
@@ -51,7 +58,7 @@ export class SdkConfig {
    * @throws FsError FORKFS_CONFIG for a malformed endpoint or region in a file
    */
   async settings (): Promise<SdkSettings> {
-    const region = await regionOf(await this.#open(false))
+    const region = await regionOf(await this.#open(false), this.#profile)
     return { region, endpoint: await endpointOf(region, this.#profile) }
   }
 
@@ -82,15 +89,25 @@ export class SdkConfig {
   }
 }
 
-async function regionOf (client: S3Client): Promise<string | undefined> {
-  let region: string
+/** What the SDK reads, for messages. */
+function placesOf (profile: string | undefined): string {
+  const { AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, AWS_WEB_IDENTITY_TOKEN_FILE } = process.env
+  const folder = `${process.getBuiltinModule('node:os').homedir()}/.aws`
+  const token = AWS_WEB_IDENTITY_TOKEN_FILE === undefined || AWS_WEB_IDENTITY_TOKEN_FILE === '' ? '' : ` with the token in '${AWS_WEB_IDENTITY_TOKEN_FILE}'`
+  return `the profile '${profile ?? (AWS_PROFILE || 'default')}' of '${AWS_CONFIG_FILE || `${folder}/config`}' and '${AWS_SHARED_CREDENTIALS_FILE || `${folder}/credentials`}'${token}`
+}
+
+async function regionOf (client: S3Client, profile: string | undefined): Promise<string | undefined> {
+  let region: unknown
+  let cause: unknown
   try {
     region = await client.config.region()
-  } catch {
-    return undefined // the SDK throws where no region is configured
+  } catch (error) {
+    if (error instanceof Error && /missing/i.test(error.message)) return undefined // nobody has configured one
+    cause = error // it refuses some itself
   }
-  if (!isRegion(region)) throw new FsError('FORKFS_CONFIG', 'the configured region is no name of one, such as "eu-west-1"', { protocol: 's3' })
-  return region
+  if (typeof region === 'string' && isRegion(region)) return region
+  throw new FsError('FORKFS_CONFIG', `the configured region is no name of one, such as "eu-west-1" (in ${placesOf(profile)})`, { protocol: 's3', cause })
 }
 
 /** Where the SDK would send a request: it is made ready and caught before it leaves. */
@@ -116,7 +133,7 @@ async function endpointOf (region: string | undefined, profile: string | undefin
   })
   try {
     await client.send(new HeadBucketCommand({ Bucket: BUCKET })).catch((error: unknown) => {
-      if (caught === undefined) throw new FsError('FORKFS_CONFIG', 'the AWS SDK finds no endpoint in the configuration', { protocol: 's3', cause: error })
+      if (caught === undefined) throw new FsError('FORKFS_CONFIG', `the AWS SDK finds no valid endpoint in the configuration (${placesOf(profile)})`, { protocol: 's3', cause: error })
     })
   } finally {
     client.destroy()

@@ -106,7 +106,7 @@ export class Signer {
   presign (method: 'GET' | 'HEAD' | 'PUT' | 'DELETE', host: string, path: string, query: string, options: PresignOptions = {}): string {
     const { expiresIn = 3600, headers = [] } = options
     if (!Number.isInteger(expiresIn) || expiresIn < 1 || expiresIn > MAX_EXPIRES) {
-      throw new RangeError(`Expected \`expiresIn\` to be an integer 1..${MAX_EXPIRES}, got \`${String(expiresIn)}\` (${typeof expiresIn})`)
+      throw new RangeError(`Expected \`expiresSeconds\` to be an integer 1..${MAX_EXPIRES}, got \`${String(expiresIn)}\` (${typeof expiresIn})`)
     }
     this.#tick()
     const [canonical, names] = canonicalHeaders(host, headers)

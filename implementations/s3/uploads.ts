@@ -1,6 +1,7 @@
-import { isFsError } from '../../lib/errors/index.js'
+import type { UnfinishedUpload } from '../../lib/filesystem/types.js'
+import { isReset, unlessReset } from '../../lib/net/index.js'
 import type { S3Client, S3Request } from './client.js'
-import { completeBody, parseComplete, parseInitiate } from './replies.js'
+import { completeBody, parseComplete, parseInitiate, parseUploads } from './replies.js'
 import type { CompleteReply, UploadedPart } from './replies.js'
 import { canonicalQuery } from './sign.js'
 
@@ -9,23 +10,19 @@ export interface UploadTarget { readonly client: S3Client, readonly bucket: stri
 
 /**
  * CreateMultipartUpload. When the caller aborts meanwhile, the answer is waited for all the same: an upload whose id nobody
- * knows stays at the store and is paid for. A create that is sent twice (a lost answer) leaves an empty one behind.
+ * knows stays at the store and is paid for. A create that is sent twice (a lost answer) leaves one without parts behind: listings
+ * do not tell it from the upload that another process has just begun under the same key, so nobody may abort it but a lifecycle rule.
  */
 export async function beginUpload (target: UploadTarget, headers: readonly string[], signal: AbortSignal): Promise<string> {
   const { client, bucket, key } = target
-  const own = new AbortController()
-  const forward = (): void => { if (isReset(signal)) own.abort(signal.reason) }
   signal.throwIfAborted()
-  signal.addEventListener('abort', forward, { once: true })
   try {
-    const id = await client.call({ operation: 'CreateMultipartUpload', method: 'POST', bucket, key, query: 'uploads=', headers }, own.signal, reply => parseInitiate(reply.body))
+    const id = await unlessReset(signal, own => client.call({ operation: 'CreateMultipartUpload', method: 'POST', bucket, key, query: 'uploads=', headers }, own, reply => parseInitiate(reply.body)))
     if (!signal.aborted) return id
     await endUpload(target, id, signal)
     throw signal.reason
   } catch (error) {
     throw signal.aborted ? signal.reason : error
-  } finally {
-    signal.removeEventListener('abort', forward)
   }
 }
 
@@ -46,18 +43,19 @@ export async function finishUpload (
  */
 export async function endUpload ({ client, bucket, key }: UploadTarget, id: string, signal: AbortSignal): Promise<void> {
   if (isReset(signal)) return
-  const own = new AbortController()
   const request: S3Request = { operation: 'AbortMultipartUpload', method: 'DELETE', bucket, key, query: canonicalQuery({ uploadId: id }), pardon: ({ status }) => status === 404 }
-  const forward = (): void => { if (isReset(signal)) own.abort(signal.reason) }
-  signal.addEventListener('abort', forward, { once: true })
-  try {
-    await client.call(request, own.signal, () => undefined)
-  } finally {
-    signal.removeEventListener('abort', forward)
-  }
+  await unlessReset(signal, own => client.call(request, own, () => undefined))
 }
 
-/** Whether the owner of the work is gone. */
-function isReset (signal: AbortSignal): boolean {
-  return signal.aborted && isFsError(signal.reason, 'FORKFS_RESET')
+/** ListMultipartUploads, page by page. MinIO answers only to a prefix that is a whole key. */
+export async function * listUploads (client: S3Client, bucket: string, prefix: string, signal: AbortSignal): AsyncGenerator<readonly UnfinishedUpload[], void, undefined> {
+  let [key, id]: [string | undefined, string | undefined] = [undefined, undefined]
+  for (;;) {
+    const query = canonicalQuery({ uploads: '', 'encoding-type': 'url', prefix: prefix === '' ? undefined : prefix, 'key-marker': key, 'upload-id-marker': id })
+    const page = await client.call({ operation: 'ListMultipartUploads', method: 'GET', bucket, query }, signal, reply => parseUploads(reply.body))
+    yield page.uploads.map(upload => ({ path: `${bucket}/${upload.key}`, id: upload.uploadId, begun: upload.initiated }))
+    if (!page.truncated || (page.nextKeyMarker === key && page.nextUploadIdMarker === id)) return
+    key = page.nextKeyMarker
+    id = page.nextUploadIdMarker
+  }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { FsError, isFsError } from '../../lib/errors/index.js'
-import type { Bytes, FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
-import { allocate } from '../../lib/net/index.js'
+import type { FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
+import { isReset, PartBuffer } from '../../lib/net/index.js'
 import { addFinalizer, allowListeners, randomHex } from '../../lib/owner/index.js'
 import type { S3Client, S3Request } from './client.js'
 import { crc32Text } from './read.js'
@@ -28,7 +28,12 @@ export interface UploadContext {
   readonly checksums: boolean
   readonly signal: AbortSignal
   readonly options: WriteOptions
+  /** Write an upload down before its first part, so that it can be ended when this process dies. */
+  readonly note: (uploadId: string) => Promise<UploadNote | undefined>
 }
+
+/** To be struck out when the upload is over. */
+export interface UploadNote { done (): Promise<void> }
 
 /** Names and values of what the caller wants kept with the object. */
 function objectHeaders ({ contentType, metadata }: WriteOptions): string[] {
@@ -88,16 +93,18 @@ class Multipart {
   readonly #context: UploadContext
   readonly #id: string
   readonly #mark: string
+  readonly #note: UploadNote | undefined
   readonly #parts: UploadedPart[] = []
   readonly #disarm: () => void
   readonly #controller = new AbortController()
   readonly #forward: () => void
   size = 0
 
-  private constructor (context: UploadContext, id: string, mark: string) {
+  private constructor (context: UploadContext, id: string, mark: string, note: UploadNote | undefined) {
     this.#context = context
     this.#id = id
     this.#mark = mark
+    this.#note = note
     this.#disarm = addFinalizer({ drain: () => this.abort(new Error('the process ends')) })
     this.#forward = () => { this.#controller.abort(context.signal.reason) }
     allowListeners(this.#controller.signal)
@@ -110,7 +117,11 @@ class Multipart {
     const headers = [...objectHeaders(options), ...storeHeaders]
     if (mark !== '') headers.push(markHeader, mark)
     if (checksums) headers.push('x-amz-checksum-algorithm', 'CRC32')
-    return new Multipart(context, await beginUpload(context, headers, signal), mark)
+    const id = await beginUpload(context, headers, signal)
+    const upload = new Multipart(context, id, mark, await context.note(id))
+    if (!signal.aborted) return upload
+    await upload.abort(signal.reason)
+    throw signal.reason
   }
 
   get signal (): AbortSignal { return this.#controller.signal }
@@ -138,12 +149,12 @@ class Multipart {
       const { etag } = await finishUpload(this.#context, this.#id, this.#parts, this.#controller.signal, {
         headers: conditions(options), exclusive: options.flag === 'wx', attempted: attempt => { attempts = attempt }
       })
-      this.#over()
+      await this.#ended()
       return infoOf(this.#context, this.size, etag)
     } catch (error) {
       const info = attempts < 2 ? undefined : await this.#settleComplete(error)
       if (info === undefined) throw error
-      this.#over()
+      await this.#ended()
       return info
     }
   }
@@ -156,7 +167,7 @@ class Multipart {
     const etag = found?.['etag']
     if (this.#mark !== '' ? found?.[markHeader] === this.#mark : etag === this.#expectedEtag()) return infoOf(this.#context, this.size, etag)
     if (!isFsError(error, 'ENOENT')) return undefined
-    this.#over()
+    await this.#ended()
     throw new FsError('FORKFS_OUTCOME_UNKNOWN', 'the answer that completes an upload was lost, and the object that is there does not tell whose it is', { path: `${bucket}/${key}`, cause: error })
   }
 
@@ -173,7 +184,15 @@ class Multipart {
   async abort (reason: unknown): Promise<void> {
     this.#controller.abort(reason)
     this.#over()
-    await endUpload(this.#context, this.#id, this.#context.signal)
+    const { signal } = this.#context
+    await endUpload(this.#context, this.#id, signal)
+    if (!isReset(signal)) await this.#ended()
+  }
+
+  /** Nothing is left of it at the store. A note that can not be struck out does no harm: an upload that is gone is aborted again. */
+  async #ended (): Promise<void> {
+    this.#over()
+    await this.#note?.done().catch(() => {})
   }
 
   #over (): void {
@@ -217,8 +236,7 @@ export async function uploadWhole (context: UploadContext, data: Uint8Array, par
 export class UploadWriter implements StagedWriter {
   readonly #context: UploadContext
   readonly #partBytes: number
-  #buffer: Bytes | undefined
-  #filled = 0
+  readonly #buffer = new PartBuffer()
   #number = 0
   #upload: Promise<Multipart> | undefined
   readonly #sending = new Set<Promise<void>>()
@@ -236,23 +254,10 @@ export class UploadWriter implements StagedWriter {
     let at = 0
     while (at < chunk.length) {
       this.#check()
-      // A small object never needs a whole part: the buffer grows to it.
       const capacity = this.#nextBytes
-      const free = Math.min(capacity - this.#filled, chunk.length - at)
-      this.#reserve(this.#filled + free, capacity)
-      this.#buffer!.set(chunk.subarray(at, at + free), this.#filled)
-      this.#filled += free
-      at += free
-      if (this.#filled === capacity) await this.#flush()
+      at += this.#buffer.take(chunk, at, capacity)
+      if (this.#buffer.filled === capacity) await this.#flush()
     }
-  }
-
-  #reserve (needed: number, capacity: number): void {
-    const before = this.#buffer
-    if (before !== undefined && before.length >= needed) return
-    const grown = allocate(Math.min(capacity, Math.max(needed, (before?.length ?? 0) * 4, 64 * 1024))) as Bytes
-    if (before !== undefined) grown.set(before.subarray(0, this.#filled))
-    this.#buffer = grown
   }
 
   #check (): void {
@@ -261,10 +266,8 @@ export class UploadWriter implements StagedWriter {
   }
 
   async #flush (): Promise<void> {
-    const data = this.#buffer!.subarray(0, this.#filled)
+    const data = this.#buffer.drain()
     const number = ++this.#number
-    this.#buffer = undefined
-    this.#filled = 0
     this.#upload ??= Multipart.begin(this.#context)
     const upload = await this.#upload
     this.#check()
@@ -280,9 +283,9 @@ export class UploadWriter implements StagedWriter {
     this.#check()
     if (this.#upload === undefined) {
       this.#ended = true
-      return putObject(this.#context, this.#buffer?.subarray(0, this.#filled) ?? new Uint8Array(0))
+      return putObject(this.#context, this.#buffer.drain())
     }
-    if (this.#filled > 0) await this.#flush()
+    if (this.#buffer.filled > 0) await this.#flush()
     await Promise.all(this.#sending)
     this.#check()
     this.#ended = true
@@ -299,7 +302,7 @@ export class UploadWriter implements StagedWriter {
     if (this.#ended) return
     this.#ended = true
     this.#failure ??= { error: reason }
-    this.#buffer = undefined
+    this.#buffer.drain()
     const upload = await this.#upload?.catch(() => undefined)
     if (upload === undefined) return
     upload.stop(reason)

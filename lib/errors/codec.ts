@@ -1,4 +1,3 @@
-import { types } from 'node:util'
 import { FsError, isFsError } from './fs-error.js'
 import type { ErrorCode, Retry } from './fs-error.js'
 
@@ -23,6 +22,9 @@ export interface ErrorClass {
 /** Plain data: what JSON and structured clone both keep. `$t` marks values that JSON does not know. */
 type Encoded = null | boolean | number | string | readonly Encoded[] | { readonly [key: string]: Encoded }
 type Fields = Record<string, unknown>
+
+/** Not imported: from Node 22 on that reads getters of the module which load the network. */
+const { types } = process.getBuiltinModule('node:util')
 
 const maxText = 65_536
 const maxTotal = 1_048_576

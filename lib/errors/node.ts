@@ -13,6 +13,7 @@ const conditions: Readonly<Record<string, readonly [code: ErrorCode, condition: 
   EROFS: ['EROFS', 'the file system is read-only', 'never'],
   ENOSPC: ['ENOSPC', 'no space left on the device', 'never'],
   EDQUOT: ['ENOSPC', 'the disk quota is used up', 'never'],
+  EFBIG: ['ENOSPC', 'the file would be larger than the system allows', 'never'],
   EINVAL: ['EINVAL', 'invalid argument', 'never'],
   ENAMETOOLONG: ['EINVAL', 'the name is too long', 'never'],
   ELOOP: ['EINVAL', 'too many symbolic links', 'never'],

@@ -7,7 +7,10 @@ export interface CommonOptions {
   /** Requests in flight at once over the whole instance, integer >= 1. Divided among the workers of a pool or loader. @defaultValue 64 */
   readonly maxConcurrency?: number | undefined
   readonly retry?: RetryOptions | undefined
-  /** Deadline of one bounded request (HEAD, LIST, range, part) in milliseconds, headers, body and retries included. @defaultValue 60,000 */
+  /**
+   * Deadline of one bounded request (HEAD, LIST, range, part) in milliseconds, from when it is sent first; headers, body and retries included. A
+   * body of more than 1 MiB has that time for each MiB: a line that is slow but moves does not fail a part of 8 MiB. @defaultValue 60,000
+   */
   readonly timeoutMs?: number | undefined
   /** Longest wait for the next byte while we are reading, in milliseconds; then the attempt is given up and, where that is safe, made again. @defaultValue 30,000 */
   readonly idleTimeoutMs?: number | undefined

@@ -15,7 +15,7 @@ import { hasMagic } from './paths.js'
 import { readWhole } from './read-span.js'
 import { inTransaction, transactionOf } from './transaction.js'
 import { Verbs } from './verbs.js'
-import type { Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, Verb, WriteOptions } from './types.js'
+import type { Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from './types.js'
 
 /** Marks instances of every copy of the package: recognition goes by it, never by instanceof. */
 const brand = Symbol.for('forkfs.FileSystem.v1')
@@ -190,6 +190,19 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   /** Writes started by fn (in its own async context; other users of this instance are not affected) are published when it returns and dropped when it throws. */
   transaction<T> (fn: () => Promise<T>): Promise<T> { return inTransaction(this, fn) }
 
+  /**
+   * Multipart uploads to paths that begin with `prefix` ('bucket/a'), begun by anybody and not ended: what crashed writers left, and what
+   * writers are at now. @throws FsError FORKFS_NOT_SUPPORTED where the store has none, or does not list them
+   */
+  uploads (prefix: string, options: Verb = {}): AsyncIterableIterator<UnfinishedUpload> {
+    return this._iterate('uploads', prefix, options, core => this._uploads(prefix.replace(/^\/+/, ''), core))
+  }
+
+  /** End such an upload; one that is gone is no error. Whoever is still writing it fails. */
+  abortUpload (path: string, id: string, options: Verb = {}): Promise<void> {
+    return this._call('abortUpload', path, options, core => this._abortUpload(this._normalize(path), id, core))
+  }
+
   /** Forget what is kept about a path, what lies above it and below it; without a path, about everything. An implementation that keeps more overrides it and calls this too. */
   invalidateCache (path?: string): void { this.#listings?.invalidate(path === undefined ? undefined : this._normalize(path)) }
 
@@ -277,6 +290,10 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   protected _makedirs (_path: string, _options: Verb): Promise<void> { return Promise.resolve() }
   protected _rmdir (_path: string, _options: Verb): Promise<void> { return this.#refuse('removing directories') }
   protected override _sign (_path: string, _options: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> { return this.#refuse('signing') }
+  /** Pages; the prefix is that of a path, its closing slash included. */
+
+  protected async *_uploads (_prefix: string, _options: Verb): AsyncIterable<readonly UnfinishedUpload[]> { await this.#refuse('listing unfinished uploads') }
+  protected _abortUpload (_path: string, _id: string, _options: Verb): Promise<void> { return this.#refuse('aborting uploads') }
   /** Release clients in good order; a later use opens them again. */
   protected _close (): Promise<void> { return Promise.resolve() }
   /** Destroy clients now: synchronous. */

@@ -146,3 +146,11 @@ export interface RangeOptions extends Verb {
   /** Where the bytes belong; `data` is then a view of it. At least end - start bytes long. */
   readonly into?: Uint8Array | undefined
 }
+
+/** An upload that was begun and neither completed nor aborted: no listing shows it, its parts are stored and paid for. */
+export interface UnfinishedUpload {
+  /** Of the object that it would become. */
+  readonly path: string
+  readonly id: string
+  readonly begun?: Date | undefined
+}

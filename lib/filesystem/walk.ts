@@ -25,7 +25,8 @@ export type WalkStep = [path: string, directories: FileInfo[], files: FileInfo[]
  * for the next step: what is removed is not entered, what is added or reordered is followed so. A missing path yields nothing,
  * and so does the path of a file (it has no listing; fsspec yields a nameless entry); to onError they are ENOENT and ENOTDIR.
  *
- * Cost: one listing per directory, one after the other; one `info` more where the path itself has nothing below it. Memory: one
+ * Cost: one listing per directory, one after the other: between two steps nothing is under way, however long the caller takes,
+ * and what it prunes is never listed (find() lists in parallel); one `info` more where the path itself has nothing below it. Memory: one
  * directory's entries and the directories that wait; bottom-up also the entries of the directories above the current one.
  *
  * @throws RangeError at once for a maxDepth below 1.

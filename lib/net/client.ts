@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import { FsError } from '../errors/index.js'
 import type { ErrorCode } from '../errors/index.js'
 import { Owned, shareOf } from '../owner/index.js'
+import { contentBytes, Deadline } from './deadline.js'
 import { Limiter } from './limiter.js'
 import { orAborted } from './or-aborted.js'
 import { backoffMs, RetryBudget, retryAfterMs, sleep } from './retry.js'
@@ -54,7 +55,7 @@ const translations: Readonly<Record<TransportError['kind'], ErrorCode>> = Object
 })
 
 /** One attempt on the wire: a success, or what became of it. */
-type Once<T> = (transport: Transport, request: NetRequest, deadline: number) => Promise<T | Attempt>
+type Once<T> = (transport: Transport, request: NetRequest, deadline: Deadline) => Promise<T | Attempt>
 
 interface Attempt { readonly error: unknown, readonly again: boolean, readonly afterMs?: number | undefined, readonly repair?: (() => Promise<boolean>) | undefined }
 
@@ -104,11 +105,14 @@ export class NetClient {
   }
 
   async #repeat<T extends ReplyHead> (call: NetCall, signal: AbortSignal, once: Once<T>): Promise<T> {
-    const deadline = performance.now() + this.#options.timeoutMs
-    const { attempts } = this.#options.retry
+    const { retry: { attempts }, timeoutMs } = this.#options
+    let deadline: Deadline | undefined
     let repairs = 2
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#limiter.run(signal, () => this.#attempt(call, attempt, deadline, signal, once))
+      const outcome = await this.#limiter.run(signal, () => {
+        deadline ??= new Deadline(timeoutMs) // from here on: waiting for a slot is no fault of the store's
+        return this.#attempt(call, attempt, deadline, signal, once)
+      })
       if ('status' in outcome) {
         this.#budget.give()
         return outcome
@@ -116,7 +120,7 @@ export class NetClient {
       if (signal.aborted) throw signal.reason
       if (outcome.repair !== undefined && repairs-- > 0 && await orAborted(outcome.repair(), signal)) continue
       const wait = Math.max(backoffMs(this.#options.retry, attempt), outcome.afterMs ?? 0)
-      const hopeless = !outcome.again || attempt >= attempts || performance.now() + wait >= deadline || !this.#budget.take()
+      const hopeless = !outcome.again || attempt >= attempts || performance.now() + wait >= deadline!.at || !this.#budget.take()
       if (hopeless) throw exhausted(outcome.error, attempt)
       this.#retries++
       publishRetry(this.#options.protocol, call, attempt, wait, outcome.error)
@@ -124,7 +128,7 @@ export class NetClient {
     }
   }
 
-  async #attempt<T extends ReplyHead> (call: NetCall, attempt: number, deadline: number, signal: AbortSignal, once: Once<T>): Promise<T | Attempt> {
+  async #attempt<T extends ReplyHead> (call: NetCall, attempt: number, deadline: Deadline, signal: AbortSignal, once: Once<T>): Promise<T | Attempt> {
     const now = Date.now()
     if (this.#active === 0 && now - this.#lastUse > idleGapMs && !this.#borrowed) this.#transport.drop()
     this.#active++
@@ -133,7 +137,9 @@ export class NetClient {
       const request = built instanceof Promise ? await orAborted(built, signal) : built
       const transport = this.#transport.current ?? await this.#transport.get()
       this.#requests++
-      this.#bytesOut += request.body?.length ?? 0
+      const sends = request.body?.length ?? 0
+      this.#bytesOut += sends
+      deadline.allow(sends)
       return await once(transport, request, deadline)
     } catch (error) {
       return this.#failed(call, error)
@@ -149,14 +155,20 @@ export class NetClient {
     return this.#options.idleTimeoutMs + (request.body?.length ?? 0) / slowestUpload
   }
 
-  async #bounded (transport: Transport, call: NetCall, request: NetRequest, signal: AbortSignal, deadline: number): Promise<NetReply | Attempt> {
-    const reply = await transport.request(request, { signal, deadline, idleMs: this.#idleMs(request), destination: call.destination })
+  async #bounded (transport: Transport, call: NetCall, request: NetRequest, signal: AbortSignal, deadline: Deadline): Promise<NetReply | Attempt> {
+    const { destination } = call
+    const place = destination === undefined ? undefined : (head: ReplyHead): Destination => {
+      const placed = destination(head)
+      deadline.allow(contentBytes(head, placed))
+      return placed
+    }
+    const reply = await transport.request(request, { signal, deadline, idleMs: this.#idleMs(request), destination: place })
     this.#bytesIn += reply.body.length
     const failure = call.judge(reply)
     return failure === undefined ? reply : this.#judged(failure, reply)
   }
 
-  async #open (transport: Transport, call: NetCall, request: NetRequest, signal: AbortSignal, deadline: number): Promise<NetStream | Attempt> {
+  async #open (transport: Transport, call: NetCall, request: NetRequest, signal: AbortSignal, deadline: Deadline): Promise<NetStream | Attempt> {
     const stream = await transport.stream(request, { signal, deadline, idleMs: this.#idleMs(request) })
     const failure = call.judge({ status: stream.status, headers: stream.headers, body: new Uint8Array(0) })
     if (failure === undefined) return { ...stream, body: this.#counted(call, stream.body) }

@@ -143,9 +143,11 @@ function plain (bytes: Uint8Array): Uint8Array {
 
 /** Hand a request to undici as it is; its clocks are off, ours run. */
 export function send (dispatcher: Dispatcher, request: NetRequest, handler: Dispatcher.DispatchHandler & { fail (reason: unknown): void }): void {
-  const { origin, path, method, headers, body = null } = request
+  const { origin, path, method, headers, body = null, keepAfterHead } = request
+  // undici closes the connection behind a HEAD unless it is told not to: some servers send a body, which the next reply would begin with.
+  const reset = method === 'HEAD' && keepAfterHead === true ? { reset: false } : {}
   try {
-    dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0 }, handler)
+    dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0, ...reset }, handler)
   } catch (error) {
     handler.fail(transportError(error, 'connect'))
   }

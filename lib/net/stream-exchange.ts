@@ -43,7 +43,7 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
     this.#phase = 'body'
     // From here on only silence counts: the consumer decides how long the whole may take.
     this.#watch.stop()
-    this.#watch = new Watch({ ...this.#options, deadline: Infinity }, reason => { this.fail(reason) })
+    this.#watch = new Watch({ ...this.#options, deadline: { at: Infinity } }, reason => { this.fail(reason) })
     this.#watch.pause()
     controller.pause()
     this.#settle.resolve({ status, headers: flatHeaders(headers), body: { [Symbol.asyncIterator]: () => this } })

@@ -11,6 +11,8 @@ export interface NetRequest {
   /** Names and values in turn, `host` included where it differs from the origin's. */
   readonly headers: readonly string[]
   readonly body?: Uint8Array | undefined
+  /** The server is known to send no body with a HEAD: the connection is used again. @defaultValue false */
+  readonly keepAfterHead?: boolean | undefined
 }
 
 export interface ReplyHead { readonly status: number, readonly headers: ReplyHeaders }
@@ -32,8 +34,8 @@ export interface Destination {
 
 export interface ExchangeOptions {
   readonly signal: AbortSignal
-  /** The whole of the exchange must end before it: performance.now() in milliseconds. */
-  readonly deadline: number
+  /** The whole of the exchange must end before it: performance.now() in milliseconds. May move while the exchange goes on. */
+  readonly deadline: { readonly at: number }
   /** Longest silence of the other side in milliseconds. */
   readonly idleMs: number
   /** Asked when the head of the reply is there. May throw: the connection is closed and the exchange fails with that error. */

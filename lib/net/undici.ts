@@ -1,6 +1,9 @@
 import type { Dispatcher } from 'undici'
 import type { Socket } from 'node:net'
+import { FsError } from '../errors/index.js'
 import { exchange } from './exchange.js'
+import { loadUndici, loadUndiciCore } from './load-undici.js'
+import type { UndiciCore } from './load-undici.js'
 import { streamExchange } from './stream-exchange.js'
 import type { ExchangeOptions, NetReply, NetRequest, NetStream, Transport } from './transport.js'
 
@@ -13,8 +16,6 @@ export interface UndiciOptions {
   readonly dispatcher?: Dispatcher | undefined
 }
 
-type Undici = typeof import('undici')
-
 /** Idle connections are closed before common servers do (5 s and more): a request never meets a socket that just died. */
 const keepAliveMs = 4000
 
@@ -22,15 +23,7 @@ function proxyFromEnvironment (env: NodeJS.ProcessEnv): boolean {
   return ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(name => env[name] !== undefined && env[name] !== '')
 }
 
-/** A main function of a startup snapshot has no import(); its working directory says where packages are. */
-async function loadUndici (): Promise<Undici> {
-  try {
-    return await import('undici')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING') throw error
-    return process.getBuiltinModule('node:module').createRequire(`${process.cwd()}/snapshot.js`)('undici') as Undici
-  }
-}
+type Loaded = UndiciCore & Partial<Pick<typeof import('undici'), 'EnvHttpProxyAgent'>>
 
 /** The default transport: undici's dispatch interface, one agent, sockets tracked so that a reset can destroy them at once. */
 export class UndiciTransport implements Transport {
@@ -39,19 +32,20 @@ export class UndiciTransport implements Transport {
   readonly #tracked = new Set<Socket>()
   #destroyed = false
 
-  private constructor (undici: Undici | undefined, options: UndiciOptions) {
+  private constructor (undici: Loaded | undefined, options: UndiciOptions) {
     this.#borrowed = undici === undefined
     this.#dispatcher = undici === undefined ? options.dispatcher! : this.#createAgent(undici, options)
   }
 
   static async open (options: UndiciOptions): Promise<UndiciTransport> {
-    return new UndiciTransport(options.dispatcher === undefined ? await loadUndici() : undefined, options)
+    if (options.dispatcher !== undefined) return new UndiciTransport(undefined, options)
+    return new UndiciTransport(await (proxyFromEnvironment(process.env) ? loadUndici() : loadUndiciCore()), options)
   }
 
-  #createAgent (undici: Undici, { connections, ca }: UndiciOptions): Dispatcher {
+  #createAgent (undici: Loaded, { connections, ca }: UndiciOptions): Dispatcher {
     const tls = ca === undefined ? {} : { ca: [...process.getBuiltinModule('node:tls').rootCertificates, ca] }
     const shared = { connections, pipelining: 1, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 }
-    if (proxyFromEnvironment(process.env)) return new undici.EnvHttpProxyAgent({ ...shared, connect: tls, requestTls: tls })
+    if (undici.EnvHttpProxyAgent !== undefined) return new undici.EnvHttpProxyAgent({ ...shared, connect: tls, requestTls: tls })
     const connect = undici.buildConnector({ ...tls, timeout: 10_000 }) as unknown as (options: object, callback: (error: Error | null, socket: Socket | null) => void) => Socket
     return new undici.Agent({
       ...shared,
@@ -67,11 +61,20 @@ export class UndiciTransport implements Transport {
   get sockets (): number { return this.#tracked.size }
 
   request (request: NetRequest, options: ExchangeOptions): Promise<NetReply> {
+    this.#check()
     return exchange(this.#dispatcher, request, options)
   }
 
   stream (request: NetRequest, options: ExchangeOptions): Promise<NetStream> {
+    this.#check()
     return streamExchange(this.#dispatcher, request, options)
+  }
+
+  /** Ours is opened again when it is needed; a caller's is not ours to open. */
+  #check (): void {
+    const { closed, destroyed } = this.#dispatcher as Partial<Record<'closed' | 'destroyed', unknown>>
+    if (!this.#borrowed || (closed !== true && destroyed !== true)) return
+    throw new FsError('FORKFS_CLOSED', 'the `dispatcher` that the filesystem was given is closed; make another one with an open dispatcher')
   }
 
   async close (): Promise<void> {

@@ -1,6 +1,9 @@
 import { TransportError } from './transport.js'
 import type { ExchangeOptions } from './transport.js'
 
+/** Node's timers know no more than 32 bits: beyond them they fire at once. */
+const longestTimer = 2 ** 31 - 1
+
 /**
  * The clocks of one exchange: its deadline, the longest silence, the caller's signal. One timer, which looks when it fires
  * whether bytes have come meanwhile: the hot path only stores a time.
@@ -9,6 +12,7 @@ export class Watch {
   readonly #options: ExchangeOptions
   readonly #expire: (reason: unknown) => void
   #timer: NodeJS.Timeout | undefined
+  #immediate: NodeJS.Immediate | undefined
   #last = 0
   #paused = false
   readonly #abort: () => void
@@ -24,16 +28,27 @@ export class Watch {
 
   #arm (now: number): void {
     const idle = this.#paused ? Infinity : this.#last + this.#options.idleMs - now
-    const wait = Math.min(idle, this.#options.deadline - now)
+    const wait = Math.min(idle, this.#options.deadline.at - now)
     if (wait === Infinity) return
-    this.#timer = setTimeout(() => { this.#look() }, Math.max(1, Math.ceil(wait)))
+    this.#timer = setTimeout(() => { this.#look() }, Math.min(longestTimer, Math.max(1, Math.ceil(wait))))
+  }
+
+  #overdue (now: number): TransportError | undefined {
+    if (now >= this.#options.deadline.at) return new TransportError('deadline', 'the deadline passed')
+    if (!this.#paused && now >= this.#last + this.#options.idleMs) return new TransportError('idle', `no byte for ${this.#options.idleMs} ms`)
+    return undefined
   }
 
   #look (): void {
     const now = performance.now()
-    if (now >= this.#options.deadline) this.#expire(new TransportError('deadline', 'the deadline passed'))
-    else if (!this.#paused && now >= this.#last + this.#options.idleMs) this.#expire(new TransportError('idle', `no byte for ${this.#options.idleMs} ms`))
-    else this.#arm(now)
+    if (this.#overdue(now) === undefined) { this.#arm(now); return }
+    // After a standstill (SIGSTOP, a busy loop) timers fire before sockets are read: what has come meanwhile counts.
+    this.#immediate = setImmediate(() => {
+      const late = performance.now()
+      const reason = this.#overdue(late)
+      if (reason === undefined) this.#arm(late)
+      else this.#expire(reason)
+    })
   }
 
   /** Bytes have come. */
@@ -42,7 +57,7 @@ export class Watch {
   /** The consumer does not ask: the other side's silence is ours. */
   pause (): void {
     this.#paused = true
-    clearTimeout(this.#timer)
+    this.#disarm()
   }
 
   resume (): void {
@@ -53,7 +68,12 @@ export class Watch {
   }
 
   stop (): void {
-    clearTimeout(this.#timer)
+    this.#disarm()
     this.#options.signal.removeEventListener('abort', this.#abort)
+  }
+
+  #disarm (): void {
+    clearTimeout(this.#timer)
+    clearImmediate(this.#immediate)
   }
 }

@@ -1,5 +1,6 @@
 import type { CommonOptions } from '../filesystem/common-options.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
+import type { GcsFileSystem, GcsOptions } from '../../implementations/gcs/index.js'
 import type { HttpFileSystem, HttpOptions } from '../../implementations/http/index.js'
 import type { LocalFileSystem, LocalOptions } from '../../implementations/local/index.js'
 import type { MemoryFileSystem, MemoryOptions } from '../../implementations/memory/index.js'
@@ -13,6 +14,8 @@ export interface BuiltinOptions {
   http: HttpOptions
   https: HttpOptions
   s3: S3Options
+  gs: GcsOptions
+  gcs: GcsOptions
 }
 
 /** Declaration-merged by implementations: protocol -> class. */
@@ -23,6 +26,8 @@ export interface BuiltinFileSystems {
   http: HttpFileSystem
   https: HttpFileSystem
   s3: S3FileSystem
+  gs: GcsFileSystem
+  gcs: GcsFileSystem
 }
 
 export type FileSystemOptions<P extends string> = P extends keyof BuiltinOptions ? BuiltinOptions[P] & CommonOptions : Record<string, unknown> & CommonOptions

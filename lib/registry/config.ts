@@ -14,6 +14,8 @@ const configured = new Map<string, Readonly<Record<string, unknown>>>()
 let outside: Map<string, Readonly<Record<string, unknown>>> | undefined
 let file: Readonly<Record<string, unknown>> | undefined
 let readInEpoch = 0
+/** Protocol -> option -> the place that it comes from. */
+const origins = new Map<string, Map<string, string>>()
 let version = 0
 
 /** Grows with every configure(): what was looked up before it may be another instance now. */
@@ -60,6 +62,7 @@ export function checkPlaces (type: Implementation, given: Readonly<Record<string
 export function configuredOptions (type: Implementation): Readonly<Record<string, unknown>> {
   if (readInEpoch !== realm.epoch) {
     outside = new Map()
+    origins.clear()
     file = undefined
     readInEpoch = realm.epoch
   }
@@ -70,6 +73,19 @@ export function configuredOptions (type: Implementation): Readonly<Record<string
     outside!.set(name, fromOutside)
   }
   return { ...fromOutside, ...configured.get(name) }
+}
+
+/** Who set a default, for the message of what refuses it; undefined where nobody did. */
+export function originOf (type: Implementation, name: string): string | undefined {
+  const protocol = type.protocols[0]!
+  const inCode = configured.get(protocol)
+  return inCode !== undefined && Object.hasOwn(inCode, name) ? `set by configure('${protocol}', …)` : origins.get(protocol)?.get(name)
+}
+
+function setBy (type: Implementation, name: string, place: string): void {
+  const protocol = type.protocols[0]!
+  const known = origins.get(protocol) ?? new Map<string, string>()
+  origins.set(protocol, known.set(name, place))
 }
 
 /** `forcePathStyle` -> FORCE_PATH_STYLE */
@@ -90,6 +106,7 @@ function fromEnvironment (type: Implementation, env: NodeJS.ProcessEnv): Record<
         throw new FsError('FORKFS_CONFIG', `the environment variable ${variable} is no option of ${protocol}${near === undefined ? '' : `; did you mean ${prefix}${near}?`}`)
       }
       found[option] = parseVariable(variable, env[variable], specOf(type, option)!)
+      setBy(type, option, `the environment variable ${variable}`)
     }
   }
   return found
@@ -121,6 +138,7 @@ function fromFile (type: Implementation): Record<string, unknown> {
       }
       if (spec !== undefined && !spec.check(value)) throw new FsError('FORKFS_CONFIG', `'${protocol}.${name}' must be ${spec.expected}`, { path })
       found[name] = value
+      setBy(type, name, `'${protocol}.${name}' in the file '${path}'`)
     }
   }
   return found

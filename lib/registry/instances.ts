@@ -1,9 +1,10 @@
+import { FsError } from '../errors/index.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { withheld } from '../filesystem/descriptor.js'
 import type { Withheld } from '../filesystem/descriptor.js'
 import { canonical, isPlain, isRecord, resolveOptions } from '../filesystem/options.js'
 import { onReset } from '../owner/index.js'
-import { checkPlaces, configuredOptions, configVersion } from './config.js'
+import { checkPlaces, configuredOptions, configVersion, originOf } from './config.js'
 import { implementationOf } from './protocols.js'
 import type { Implementation } from './protocols.js'
 
@@ -103,6 +104,20 @@ function forget (key: string): void {
   for (const [alias, entry] of aliases) if (entry.key === key) aliases.delete(alias)
 }
 
+/** A default that is refused is the fault of the place that set it, not of the call. */
+function explained<T> (type: Implementation, explicit: Readonly<Record<string, unknown>>, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+    for (const [, name] of error.message.matchAll(/`(\w+)/g)) {
+      const origin = Object.hasOwn(explicit, name!) ? undefined : originOf(type, name!)
+      if (origin !== undefined) throw new FsError('FORKFS_CONFIG', `${origin}: ${error.message}`, { protocol: type.protocols[0], cause: error })
+    }
+    throw error
+  }
+}
+
 /**
  * The instance for a protocol and its options: the same object for the same options in the same owner and epoch, whatever
  * the order of keys, explicit defaults included. `{ fresh: true }` gives a new, uncached one. Never talks to the store.
@@ -125,9 +140,10 @@ export function filesystem (protocol: string, options: Readonly<Record<string, u
   }
   if (!isRecord(options)) throw new TypeError(`Expected the options of ${protocol} to be an object, got (${options === null ? 'null' : typeof options})`)
   checkPlaces(type, options, `filesystem('${protocol}', …)`)
-  const merged = { ...configuredOptions(type), ...given(options) }
-  if (merged['fresh'] === true) return construct(type, merged)
-  const entry = instanceFor(type, merged)
+  const explicit = given(options)
+  const merged = { ...configuredOptions(type), ...explicit }
+  if (merged['fresh'] === true) return explained(type, explicit, () => construct(type, merged))
+  const entry = explained(type, explicit, () => instanceFor(type, merged))
   if (aliases.size >= aliasCapacity) aliases.clear()
   aliases.set(alias, entry)
   return entry.instance

@@ -1,8 +1,10 @@
 import { FsError } from '../errors/index.js'
+import { isFileSystem } from '../filesystem/filesystem.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { nearestName } from '../filesystem/options.js'
 import type { OptionTable } from '../filesystem/options.js'
 import { realm } from '../owner/index.js'
+import { GcsFileSystem } from '../../implementations/gcs/index.js'
 import { HttpFileSystem } from '../../implementations/http/index.js'
 import { LocalFileSystem } from '../../implementations/local/index.js'
 import { MemoryFileSystem } from '../../implementations/memory/index.js'
@@ -27,7 +29,7 @@ interface Entry { type?: Implementation | undefined, readonly loader?: Implement
 
 /** The built-in classes are thin and statically reachable; what is heavy they import on first use. */
 const builtins: ReadonlyMap<string, Implementation> = new Map(
-  [LocalFileSystem, MemoryFileSystem, HttpFileSystem, S3FileSystem].flatMap(type => type.protocols.map(protocol => [protocol, type as Implementation] as const))
+  [LocalFileSystem, MemoryFileSystem, HttpFileSystem, S3FileSystem, GcsFileSystem].flatMap(type => type.protocols.map(protocol => [protocol, type as Implementation] as const))
 )
 
 const registered = realm.implementations as Map<string, Entry>
@@ -43,12 +45,20 @@ export function checkProtocol (protocol: unknown): asserts protocol is string {
   }
 }
 
+/** @throws TypeError for what filesystem() could make no filesystem of */
+function checkClass (type: unknown): asserts type is Implementation {
+  if (typeof type !== 'function' || !isFileSystem(type.prototype)) throw new TypeError('Expected an implementation to be a class that extends FileSystem')
+  const { protocols } = type as unknown as Implementation
+  if (!Array.isArray(protocols) || protocols.length === 0) throw new TypeError(`Expected \`${type.name === '' ? 'the class' : type.name}.protocols\` to be an array of at least one protocol`)
+}
+
 /** Third parties: a class, or a loader that loadImplementation() and the async functions import. Same class again is a no-op; another one needs `clobber`. */
 export function registerImplementation (protocol: string | readonly string[], implementation: Implementation | ImplementationLoader, options: RegisterOptions = {}): void {
   const protocols = typeof protocol === 'string' ? [protocol] : protocol
+  if (!Array.isArray(protocols) || protocols.length === 0) throw new TypeError(`Expected \`protocol\` to be a protocol such as 's3', or an array of them, got (${typeof protocol})`)
   const isClass = typeof implementation === 'function'
   if (!isClass && typeof (implementation as ImplementationLoader | undefined)?.load !== 'function') throw new TypeError('Expected an implementation to be a class with `protocols`, or an object with load()')
-  if (isClass && !Array.isArray(implementation.protocols)) throw new TypeError(`Expected ${implementation.name}.protocols to be an array of protocols`)
+  if (isClass) checkClass(implementation)
   for (const name of protocols) {
     checkProtocol(name)
     const before = registered.get(name)
@@ -64,8 +74,7 @@ export function registerImplementation (protocol: string | readonly string[], im
 function unknownProtocol (protocol: string): FsError {
   const known = availableProtocols()
   const near = nearestName(protocol, known)
-  const install = protocol === 'gs' || protocol === 'gcs' ? '' : `; registerImplementation() adds others`
-  return new FsError('FORKFS_UNKNOWN_PROTOCOL', `there is no '${protocol}'${near === undefined ? '' : ` (did you mean '${near}'?)`}; known are ${known.join(', ')}${install}`, { protocol })
+  return new FsError('FORKFS_UNKNOWN_PROTOCOL', `there is no '${protocol}'${near === undefined ? '' : ` (did you mean '${near}'?)`}; known are ${known.join(', ')}; registerImplementation() adds others`, { protocol })
 }
 
 /**
@@ -96,7 +105,7 @@ export async function loadImplementation (protocol: string): Promise<Implementat
 async function load (protocol: string, entry: Entry, loader: ImplementationLoader): Promise<Implementation> {
   try {
     const type = await loader.load()
-    if (typeof type !== 'function') throw new TypeError(`Expected load() of '${protocol}' to give a class`)
+    checkClass(type)
     entry.type = type
     return type
   } catch (cause) {

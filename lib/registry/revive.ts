@@ -110,7 +110,8 @@ function walk (value: unknown, depth: number, seen: Set<object>, replace: Replac
     return value
   }
   if (Object.prototype.toString.call(value) !== '[object Object]' || types.isProxy(value)) return value
-  if (Object.hasOwn(value, '$forkfs')) return replace(ownValue(value, '$forkfs')) ?? value
+  const described = Object.getOwnPropertyDescriptor(value, '$forkfs')
+  if (described !== undefined) return 'value' in described ? replace(described.value) ?? value : value // a getter: it is live already
   if (seen.has(value)) return value
   seen.add(value)
   for (const key of Object.keys(value)) {

@@ -8,6 +8,8 @@ import { clearInstanceCache } from './instances.js'
  */
 export async function shutdown (options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
   const { timeoutMs = 10_000 } = options
+  if (typeof timeoutMs !== 'number') throw new TypeError(`Expected \`timeoutMs\` to be a number of milliseconds >= 0, got (${typeof timeoutMs})`)
+  if (!(timeoutMs >= 0)) throw new RangeError(`Expected \`timeoutMs\` to be a number of milliseconds >= 0, got \`${timeoutMs}\` (number)`)
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<void>(resolve => { timer = setTimeout(resolve, timeoutMs) })
   const work = clearInstanceCache().then(drainFinalizers)

@@ -3,7 +3,7 @@ import type { FileSystem } from '../filesystem/filesystem.js'
 import { Mapper } from '../filesystem/mapper.js'
 import { isRecord, nearestName } from '../filesystem/options.js'
 import type { FileHandle, OpenFlags, OpenOptions } from '../filesystem/types.js'
-import { hasMagic } from '../filesystem/paths.js'
+import { parent } from '../filesystem/paths.js'
 import { filesystem } from './instances.js'
 import { availableProtocols, loadImplementation, protocolsWithOption } from './protocols.js'
 import type { UrlOptions } from './builtin-types.js'
@@ -11,6 +11,14 @@ import type { UrlOptions } from './builtin-types.js'
 const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\//
 
 export interface ParsedUrl { readonly protocol: string, /** What the filesystem's verbs take. */ readonly path: string }
+
+const local: ReadonlySet<string> = new Set(['file', 'local', 'memory'])
+const userAndPassword = /^[^/]*:[^/]*@/
+
+/** The text is not repeated: it holds a password. */
+function misplacedCredentials (protocol: string): TypeError {
+  return new TypeError(`Credentials do not belong into a ${protocol} URL: pass them as options`)
+}
 
 /**
  * Split a URL. Strings are literal ('s3://bucket/100%.csv' is what it says), URL objects are percent-decoded; a string
@@ -24,13 +32,15 @@ export function parseUrl (url: string | URL): ParsedUrl {
     const match = scheme.exec(url)
     if (match === null) return { protocol: 'file', path: url }
     const protocol = match[1]!.toLowerCase()
-    const path = protocol === 'http' || protocol === 'https' ? url : url.slice(match[0].length)
+    if (protocol === 'http' || protocol === 'https') return { protocol, path: url }
+    const path = url.slice(match[0].length)
+    if (!local.has(protocol) && userAndPassword.test(path)) throw misplacedCredentials(protocol)
     return { protocol, path }
   }
   if (Object.prototype.toString.call(url) !== '[object URL]') throw new TypeError(`Expected a URL to be a string or a URL, got (${url === null ? 'null' : typeof url})`)
   const protocol = url.protocol.slice(0, -1)
   if (protocol === 'http' || protocol === 'https') return { protocol, path: url.href }
-  if (url.username !== '' || url.password !== '') throw new TypeError(`Credentials do not belong into a ${protocol} URL: pass them as options`)
+  if (url.username !== '' || url.password !== '') throw misplacedCredentials(protocol)
   if (protocol === 'file') return { protocol, path: process.getBuiltinModule('node:url').fileURLToPath(url) }
   try {
     return { protocol, path: decodeURIComponent(url.host) + decodeURIComponent(url.pathname) }
@@ -39,7 +49,7 @@ export function parseUrl (url: string | URL): ParsedUrl {
   }
 }
 
-const openNames: ReadonlySet<string> = new Set(['signal', 'flag', 'ifMatch', 'contentType', 'metadata', 'partBytes', 'cache', 'blockBytes', 'compression', 'num', 'create', 'check'])
+const openNames: ReadonlySet<string> = new Set(['signal', 'flag', 'ifMatch', 'contentType', 'metadata', 'partBytes', 'cache', 'blockBytes', 'compression', 'num', 'name', 'create', 'check'])
 
 /** @throws TypeError for a key that is neither a protocol nor known, saying where it belongs */
 function checkUrlOptions (options: Readonly<Record<string, unknown>>, extra: ReadonlySet<string>): void {
@@ -56,7 +66,9 @@ function checkUrlOptions (options: Readonly<Record<string, unknown>>, extra: Rea
 
 /** @throws FsError FORKFS_NOT_ALLOWED */
 export function checkAllowed (protocol: string, allowed: readonly string[] | undefined): void {
-  if (allowed === undefined || allowed.includes(protocol)) return
+  if (allowed === undefined) return
+  if (!Array.isArray(allowed)) throw new TypeError(`Expected \`allowedProtocols\` to be an array of protocols, got (${typeof allowed})`)
+  if (allowed.includes(protocol)) return
   throw new FsError('FORKFS_NOT_ALLOWED', `'${protocol}' is not among the allowed protocols (${allowed.join(', ')})`, { protocol })
 }
 
@@ -66,7 +78,11 @@ async function resolve (url: string | URL, options: UrlOptions, extra: ReadonlyS
   checkAllowed(protocol, options.allowedProtocols)
   const type = await loadImplementation(protocol)
   const given: Record<string, unknown> = {}
-  for (const alias of type.protocols) Object.assign(given, (options as Record<string, unknown>)[alias])
+  for (const alias of type.protocols) {
+    const own = (options as Record<string, unknown>)[alias]
+    if (own !== undefined && !isRecord(own)) throw new TypeError(`Expected \`${alias}\` to be an object of options, got (${own === null ? 'null' : typeof own})`)
+    Object.assign(given, own)
+  }
   const fs = filesystem(protocol, given)
   return [fs, fs.normalize(path)]
 }
@@ -88,16 +104,24 @@ function openOptions (options: OpenOptions): OpenOptions {
   return { signal, flag, ifMatch, contentType, metadata, partBytes, cache, blockBytes, compression }
 }
 
+export interface OpenFilesOptions {
+  /** How many files a single URL stands for when writing, integer >= 1. @defaultValue 1 */
+  readonly num?: number | undefined
+  /** What stands for the `*`, or before '.part', of the file with that index, from 0. @defaultValue the index, with zeros in front to equal length */
+  readonly name?: ((index: number) => string) | undefined
+}
+
 /**
- * Several files at once. Reading: globs are expanded. Writing: one `*` is replaced by the index of each of `num` files
- * (default 1), without one the URL is a directory and the files are 0.part, 1.part, …. Where one can not be opened the
- * others are closed (or dropped) again.
+ * Several files at once. Reading: globs are expanded. Writing: one `*` is replaced by the index of each of `num` files,
+ * without one the URL is a directory and the files are 0.part, 1.part, …; a list names each file as it is. Missing parents are
+ * made. Where one can not be opened the others are closed (or dropped) again.
  */
-export async function openFiles (urls: string | readonly string[], flags: OpenFlags = 'r', options: OpenOptions & UrlOptions & { readonly num?: number | undefined } = {}): Promise<FileHandle[]> {
+export async function openFiles (urls: string | readonly string[], flags: OpenFlags = 'r', options: OpenOptions & UrlOptions & OpenFilesOptions = {}): Promise<FileHandle[]> {
   const list = typeof urls === 'string' ? [urls] : urls
-  if (list.length === 0) throw new TypeError('Expected at least one URL')
+  if (!Array.isArray(list) || list.length === 0) throw new TypeError('Expected `urls` to be a URL, or an array of at least one')
   const targets: Array<[FileSystem, string]> = []
   for (const url of list) targets.push(...(flags === 'r' ? await matches(url, options) : await numbered(url, options, typeof urls === 'string')))
+  if (flags !== 'r') await makeParents(targets, options.signal)
   const opened = await Promise.allSettled(targets.map(([fs, path]) => fs.open(path, flags, openOptions(options))))
   const failed = opened.find(result => result.status === 'rejected')
   if (failed === undefined) return opened.map(result => (result as PromiseFulfilledResult<FileHandle>).value)
@@ -111,22 +135,39 @@ export async function openFiles (urls: string | readonly string[], flags: OpenFl
 
 async function matches (url: string, options: UrlOptions): Promise<Array<[FileSystem, string]>> {
   const [fs, path] = await resolve(url, options, openNames)
-  if (!hasMagic(path)) return [[fs, path]]
+  if (!fs.isPattern(path)) return [[fs, path]]
   return (await fs.glob(path, { withDirectories: false })).map(match => [fs, match])
 }
 
-async function numbered (url: string, options: UrlOptions & { readonly num?: number | undefined }, expand: boolean): Promise<Array<[FileSystem, string]>> {
+async function numbered (url: string, options: UrlOptions & OpenFilesOptions, single: boolean): Promise<Array<[FileSystem, string]>> {
+  const { num, name } = options
+  if (num !== undefined && (!Number.isInteger(num) || num < 1)) throw new RangeError(`Expected \`num\` to be an integer >= 1, got \`${num}\``)
+  if (name !== undefined && typeof name !== 'function') throw new TypeError(`Expected \`name\` to be a function, got (${typeof name})`)
   const [fs, path] = await resolve(url, options, openNames)
-  if (!expand) return [[fs, path]]
-  const { num = 1 } = options
-  if (!Number.isInteger(num) || num < 1) throw new RangeError(`Expected \`num\` to be an integer >= 1, got \`${num}\``)
   const pieces = path.split('*')
+  if (!single) {
+    if (num !== undefined || pieces.length > 1) throw new TypeError('Expected a single URL with `num` or a `*`: a list names each file')
+    return [[fs, path]]
+  }
   if (pieces.length > 2) throw new TypeError(`Expected at most one * in '${url}'`)
-  const width = String(num - 1).length
-  return Array.from({ length: num }, (_, index) => {
-    const label = String(index).padStart(width, '0')
+  const count = num ?? 1
+  const width = String(count - 1).length
+  return Array.from({ length: count }, (_, index) => {
+    const label = name === undefined ? String(index).padStart(width, '0') : name(index)
     return [fs, pieces.length === 2 ? pieces.join(label) : `${path}/${label}.part`]
   })
+}
+
+async function makeParents (targets: ReadonlyArray<readonly [FileSystem, string]>, signal: AbortSignal | undefined): Promise<void> {
+  const made = new Map<FileSystem, Set<string>>()
+  for (const [fs, path] of targets) {
+    if (!fs.capabilities.write || !fs.capabilities.emptyDirectories) continue
+    const known = made.get(fs) ?? new Set<string>()
+    made.set(fs, known)
+    const directory = parent(path)
+    if (!known.has(directory)) await fs.makedirs(directory, { existOk: true, signal })
+    known.add(directory)
+  }
 }
 
 /** Real local paths. @throws FsError FORKFS_NOT_SUPPORTED for what is not on this machine */

@@ -1,5 +1,7 @@
-import { types } from 'node:util'
 import type { revive } from '../registry/revive.js'
+
+/** Not imported: from Node 22 on that reads getters of the module which load the network. */
+const { types } = process.getBuiltinModule('node:util')
 
 let reviver: typeof revive | undefined
 let loading: Promise<void> | undefined
@@ -28,7 +30,9 @@ function parts (value: object): Iterable<unknown> {
 }
 
 async function load (): Promise<void> {
-  ({ revive: reviver } = await import('../registry/revive.js'))
+  const [{ registerReviver, revive: loaded }, { reviveSharedArray }] = await Promise.all([import('../registry/revive.js'), import('../resources/segments/index.js')])
+  registerReviver('shared-array', reviveSharedArray) // a worker need not import what its parent did
+  reviver = loaded
 }
 
 /**

@@ -50,12 +50,20 @@ function sendOutput (port: MessagePort): void {
   }
 }
 
+/** A pipe that is full takes the rest later. */
+async function printed (): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise<void>(resolve => { stream.write('', () => { resolve() }) })
+  }
+}
+
 async function serveProcess (): Promise<void> {
   const { Socket } = await import('node:net')
   const open = (fd: number): Socket => new Socket({ fd, readable: true, writable: true })
   const server = new WorkerServer(streamChannel(open(controlFd)), {
     openData: () => streamDataChannel(open(dataFd)),
     leave,
+    printed,
     divide: divideAmong
   })
   connectParent(question => server.ask(question))

@@ -1,14 +1,19 @@
 import type { Socket } from 'node:net'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { encodeError } from '../errors/codec.js'
 import { readFrames, writeFrame } from './frames.js'
-import { fromBytes, toBytes } from './serialize.js'
+import { BufferLink } from './parcel.js'
+import type { BufferSharing } from './parcel.js'
+import { SegmentLink } from './segment-link.js'
+import type { SegmentSharing, Unpacked } from './segment-link.js'
+import { toBytes } from './serialize.js'
 import type { Clones } from './serialize.js'
 
 /** What crosses a channel. Requests are answered once, under their id; notices are not answered. */
 export type Envelope =
-  | { readonly kind: 'request', readonly id: number, readonly verb: string, readonly body: unknown }
+  | { readonly kind: 'request', readonly id: number, readonly verb: string, readonly body: unknown, readonly lent?: readonly SharedArrayBuffer[] }
   | { readonly kind: 'answer', readonly id: number, readonly ok: true, readonly value: unknown }
-  | { readonly kind: 'answer', readonly id: number, readonly ok: false, readonly error: unknown }
+  | { readonly kind: 'answer', readonly id: number, readonly ok: false, readonly error: unknown, readonly unread?: boolean }
   | { readonly kind: 'notice', readonly verb: string, readonly body: unknown }
 
 /** Messages in order between this thread and one worker (or, in the worker, its parent). Values are copied as send() is called. */
@@ -17,6 +22,8 @@ export interface Channel {
   send (message: Envelope, transfer?: readonly Transferable[]): void
   /** Called once, before the first message is expected. `onClose`: no message comes any more. */
   listen (onMessage: (message: Envelope) => void, onClose: () => void): void
+  /** From now on large arrays in what is sent are shared, not copied. Requests and answers only. */
+  share (sharing: Sharing): void
   readonly clones: Clones
   /** Everything sent has left this process. */
   flush (): Promise<void>
@@ -26,18 +33,29 @@ export interface Channel {
   close (): void
 }
 
+/** What a channel needs to know for it: within a process, or between two. */
+export type Sharing = BufferSharing | SegmentSharing
+
 const passes = (clone: (value: unknown) => unknown): Clones => value => {
   try { clone(value); return true } catch { return false }
 }
 
 /** Threads. */
 export function portChannel (port: MessagePort): Channel {
+  const link = new BufferLink()
   return {
-    send (message, transfer) { port.postMessage(message, transfer) },
+    send (message, transfer) {
+      const parcel = link.pack(message, transfer)
+      port.postMessage(parcel.message, parcel.transfer)
+    },
+    share (sharing) { link.share(sharing) },
     listen (onMessage, onClose) {
-      port.on('message', onMessage)
+      port.on('message', (message: Envelope) => { onMessage(link.unpack(message)) })
       port.on('messageerror', () => { port.close() }) // a message that can not be read: its request would wait for ever
-      port.on('close', onClose)
+      port.on('close', () => {
+        link.close()
+        onClose()
+      })
     },
     clones: passes(structuredClone),
     flush: () => Promise.resolve(),
@@ -47,17 +65,35 @@ export function portChannel (port: MessagePort): Channel {
   }
 }
 
+/** Between the two ends of a channel: what may be let go of. */
+const takenVerb = 'taken'
+
 /** Processes: frames over a pipe of its own, so that nothing the worker prints and no `process.send` can get in between. */
 export function streamChannel (socket: Socket): Channel {
+  const link = new SegmentLink()
+  const write = (message: Envelope): void => {
+    const bytes = link.pack(message) // also where it can not be sent any more: what can not be cloned is refused in either case
+    if (socket.writable) writeFrame(socket, bytes)
+    else link.close()
+  }
+  const receive = ({ value, taken, failure }: Unpacked, deliver: (message: Envelope) => void): void => {
+    const message = value as Envelope
+    if (taken.length > 0) write({ kind: 'notice', verb: takenVerb, body: taken })
+    if (message.kind === 'notice' && message.verb === takenVerb) link.taken(message.body as readonly string[])
+    else if (failure === undefined || message.kind === 'notice') deliver(message)
+    else if (message.kind === 'answer') deliver({ kind: 'answer', id: message.id, ok: false, error: encodeError(failure), unread: true })
+    else write({ kind: 'answer', id: message.id, ok: false, error: encodeError(failure) })
+  }
   return {
-    send (message) {
-      const bytes = toBytes(message) // also where it can not be sent any more: what can not be cloned is refused in either case
-      if (socket.writable) writeFrame(socket, bytes)
-    },
+    send: write,
+    share (sharing) { if ('places' in sharing) link.share(sharing) },
     listen (onMessage, onClose) {
-      readFrames(socket, frame => fromBytes(frame.head) as Envelope, onMessage)
+      readFrames(socket, frame => link.unpack(frame.head), unpacked => { receive(unpacked, onMessage) })
       socket.on('error', () => {}) // 'close' follows
-      socket.on('close', onClose)
+      socket.on('close', () => {
+        link.close()
+        onClose()
+      })
     },
     clones: passes(toBytes),
     flush: () => new Promise(resolve => {
@@ -75,11 +111,14 @@ export function directChannels (): [Channel, Channel] {
   const listeners: Array<((message: Envelope) => void) | undefined> = [undefined, undefined]
   const closers: Array<() => void> = []
   let open = true
+  const links = [new BufferLink(), new BufferLink()] as const
   const end = (self: 0 | 1): Channel => ({
     send (message) {
-      const copy = structuredClone(message)
-      queueMicrotask(() => { if (open) listeners[1 - self]?.(copy) })
+      const parcel = links[self].pack(message)
+      const copy = structuredClone(parcel.message, { transfer: [...parcel.transfer] as ArrayBuffer[] })
+      queueMicrotask(() => { if (open) listeners[1 - self]?.(links[1 - self]!.unpack(copy)) })
     },
+    share (sharing) { links[self].share(sharing) },
     listen (onMessage, onClose) {
       listeners[self] = onMessage
       closers.push(onClose)
@@ -91,6 +130,7 @@ export function directChannels (): [Channel, Channel] {
     close () {
       if (!open) return
       open = false
+      for (const link of links) link.close()
       for (const close of closers) close()
     }
   })

@@ -16,6 +16,8 @@ export interface ActiveCall extends CallContext {
 
 interface WorkersRealm {
   readonly calls: AsyncLocalStorage<ActiveCall>
+  /** What a bundled entry brings along under a name of ours, because no file can be found there. */
+  readonly modules: Map<string, Readonly<Record<string, unknown>>>
 }
 
 const key = Symbol.for('forkfs.workers.v1')
@@ -25,7 +27,7 @@ export function workersRealm (): WorkersRealm {
   const holder = globalThis as unknown as Record<symbol, WorkersRealm | undefined>
   const found = holder[key]
   if (found !== undefined) return found
-  const made: WorkersRealm = { calls: new AsyncLocalStorage() }
+  const made: WorkersRealm = { calls: new AsyncLocalStorage(), modules: new Map() }
   Object.defineProperty(globalThis, key, { value: made })
   return made
 }

@@ -10,6 +10,7 @@ import { startThread } from './hosts/thread.js'
 import type { ResolvedWorkerOptions } from './options.js'
 import { Peer } from './peer.js'
 import type { PeerHandlers } from './peer.js'
+import { agreeOnSharing } from './sharing.js'
 import type { StartBody, StartReport } from './server.js'
 import type { WorkerKind } from './types.js'
 
@@ -35,6 +36,7 @@ export async function launch (options: ResolvedWorkerOptions, handlers: PeerHand
     if (!settled.ok) throw new WorkerBootstrapError('init', 'the worker refused to start', { cause: decodeError(settled.error) })
     const report = settled.value as StartReport
     if ('failure' in report) throw await failed(host, report, options)
+    if (options.sharing !== undefined) await agreeOnSharing(peer, options.kind, options.sharing)
     ready = true
     return { host, peer, owner: Object.freeze(report.owner) }
   } catch (error) {
@@ -69,7 +71,7 @@ function overdue (host: Host, limitMs: number): FsError {
 
 async function failed (host: Host, report: Extract<StartReport, { failure: unknown }>, { init }: ResolvedWorkerOptions): Promise<FsError> {
   const cause = decodeError(report.error)
-  await new Promise(resolve => { setImmediate(resolve) }) // what it printed can be read by now
+  await host.output.arrived()
   const what = report.failure === 'import' ? 'could not be imported' : 'failed'
   return new WorkerBootstrapError(report.failure, `the init module ${init ?? ''} ${what}: ${cause.message}`, { output: output(host), cause })
 }

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { FsError } from '../errors/index.js'
+import { pathToFileURL } from 'node:url'
+import { resolveSharing } from './sharing.js'
+import type { ResolvedSharing } from './sharing.js'
 import type { RemoteWorkerOptions, WorkerKind } from './types.js'
 
 export interface ResolvedWorkerOptions {
@@ -11,6 +12,8 @@ export interface ResolvedWorkerOptions {
   readonly env: Readonly<Record<string, string>> | undefined
   readonly execArgv: readonly string[] | undefined
   readonly onTimeout: ((module: string, name: string) => void) | undefined
+  /** Undefined: large arrays are copied. */
+  readonly sharing: ResolvedSharing | undefined
   readonly bootstrapTimeoutMs: number
   readonly callTimeoutMs: number | undefined
   readonly resourceLimits: RemoteWorkerOptions['resourceLimits']
@@ -53,20 +56,17 @@ function checkStrings (name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null || !Object.values(value).every(item => typeof item === 'string')) throw wrong(name, 'strings', value)
 }
 
-function checkSharing (sharing: RemoteWorkerOptions['sharing']): void {
-  if (sharing === undefined || sharing.maxBytes === null) return
-  throw new FsError('FORKFS_NOT_SUPPORTED', '`sharing` of large arrays is not there yet: leave it out, or pass { maxBytes: null }', { operation: 'startWorker' })
-}
-
-function entryUrl (workerUrl: string | URL | undefined): URL {
-  if (workerUrl === undefined) return new URL('./bootstrap.js', import.meta.url)
+/** @throws TypeError for what is no file */
+export function entryUrl (workerUrl: string | URL | undefined): URL {
+  if (workerUrl === undefined) return new URL(/* webpackIgnore: true */ './bootstrap.js', import.meta.url)
   const url = new URL(moduleSpecifier('workerUrl', workerUrl))
-  fileURLToPath(url) // threads take nothing but files: say so here
+  if (url.protocol !== 'file:') throw wrong('workerUrl', 'a file URL or an absolute path: threads take nothing else', url.href)
   return url
 }
 
 /** Checked, with defaults filled in; what is unknown or malformed is a TypeError or RangeError. */
 export function resolveOptions (options: RemoteWorkerOptions, more: readonly string[] = []): ResolvedWorkerOptions {
+  if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options)
   for (const name of Object.keys(options)) {
     if (!known.has(name) && !more.includes(name)) throw new TypeError(`Unknown option \`${name}\`: known are ${[...known, ...more].join(', ')}`)
   }
@@ -75,7 +75,6 @@ export function resolveOptions (options: RemoteWorkerOptions, more: readonly str
   checkStrings('env', env)
   checkStrings('execArgv', execArgv)
   if (onTimeout !== undefined && typeof onTimeout !== 'function') throw wrong('onTimeout', 'a function', onTimeout)
-  checkSharing(options.sharing)
   return {
     kind,
     init: init === undefined ? undefined : moduleSpecifier('init', init),
@@ -83,6 +82,7 @@ export function resolveOptions (options: RemoteWorkerOptions, more: readonly str
     env,
     execArgv,
     onTimeout,
+    sharing: resolveSharing(options.sharing),
     bootstrapTimeoutMs: checkTimeout('bootstrapTimeoutMs', options.bootstrapTimeoutMs) ?? (options.bootstrapTimeoutMs === Infinity ? maxTimeoutMs : 30_000),
     callTimeoutMs: checkTimeout('callTimeoutMs', options.callTimeoutMs),
     resourceLimits,

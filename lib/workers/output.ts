@@ -4,6 +4,8 @@ import type { Readable, Writable } from 'node:stream'
 export type OutputStream = 'stdout' | 'stderr'
 
 const limit = 65_536
+/** More than any pipe holds; a worker that never stops printing keeps nobody waiting. */
+const mostTurns = 32
 
 /** The last 64 Ki characters of a text that goes on for ever. */
 class Tail {
@@ -51,6 +53,15 @@ export class Output {
 
   /** A position for {@link since}. */
   mark (): number { return this.#all.end }
+
+  /** Resolves when what can be read by now has been: a turn of the loop may bring no more than one chunk of each pipe. */
+  async arrived (): Promise<void> {
+    for (let turns = 0, idle = 0; turns < mostTurns && idle < 2; turns++) {
+      const before = this.mark()
+      await new Promise(resolve => { setImmediate(resolve) })
+      idle = this.mark() === before ? idle + 1 : 0
+    }
+  }
 
   /** Both streams as they came, from the mark on, at most 64 Ki characters. */
   since (mark: number): string { return this.#all.since(mark) }

@@ -6,7 +6,8 @@ import { uncloneable } from './serialize.js'
 /** How a request ended: answered, refused by the other side, or lost with it. */
 export type Answer =
   | { readonly ok: true, readonly value: unknown }
-  | { readonly ok: false, readonly error: unknown }
+  /** `unread`: there was a value, and a part of it was gone before it could be taken. */
+  | { readonly ok: false, readonly error: unknown, readonly unread?: boolean }
   | { readonly ok: undefined, readonly lost: () => Error }
 
 /** What is searched for the culprit where a message can not be cloned, and what it is called. */

@@ -1,25 +1,61 @@
-import { DefaultDeserializer, serialize } from 'node:v8'
+import { DefaultDeserializer, DefaultSerializer } from 'node:v8'
 import { FsError, isFsError } from '../errors/index.js'
 
-/** The hook that Node's deserializer calls for Buffers and typed arrays. */
-interface ViewReader { _readHostObject (): ArrayBufferView }
+/** The hooks that Node's own call for Buffers and typed arrays. */
+interface Views { _readHostObject (): ArrayBufferView, _writeHostObject (view: ArrayBufferView): void }
+const plain = [DefaultSerializer.prototype, DefaultDeserializer.prototype] as unknown as readonly [Views, Views]
+
+/** What goes in the place of an array that is not sent along. */
+type Swap = (view: ArrayBufferView) => unknown
+type Restore = (body: unknown) => ArrayBufferView
+
+const sent = 0
+const swapped = 1
+
+class Writer extends DefaultSerializer {
+  readonly #swap: Swap
+
+  constructor (swap: Swap) {
+    super()
+    this.#swap = swap
+  }
+
+  _writeHostObject (view: ArrayBufferView): void {
+    const body = ArrayBuffer.isView(view) ? this.#swap(view) : undefined
+    this.writeUint32(body === undefined ? sent : swapped)
+    if (body === undefined) plain[0]._writeHostObject.call(this, view)
+    else this.writeValue(body)
+  }
+}
 
 /** Node's own gives views of the message: arrays of one message would share (and detach, when transferred) one buffer. */
-class OwnedViews extends DefaultDeserializer {
+class Reader extends DefaultDeserializer {
+  readonly #restore: Restore
+
+  constructor (bytes: Buffer, restore: Restore) {
+    super(bytes)
+    this.#restore = restore
+  }
+
   _readHostObject (): ArrayBufferView {
-    const view = (DefaultDeserializer.prototype as unknown as ViewReader)._readHostObject.call(this)
+    if (this.readUint32() === swapped) return this.#restore(this.readValue())
+    const view = plain[1]._readHostObject.call(this)
     if (view instanceof DataView) return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength))
     return Uint8Array.prototype.slice.call(view)
   }
 }
 
-/** A structured clone as bytes. @throws what can not be cloned, and what getters throw */
-export function toBytes (value: unknown): Buffer {
-  return serialize(value)
+/** A structured clone as bytes. `swap`: what goes in the place of an array (undefined: itself). @throws what can not be cloned, and what getters throw */
+export function toBytes (value: unknown, swap: Swap = () => undefined): Buffer {
+  const writer = new Writer(swap)
+  writer.writeHeader()
+  writer.writeValue(value)
+  return writer.releaseBuffer()
 }
 
-export function fromBytes (bytes: Buffer): unknown {
-  const reader = new OwnedViews(bytes)
+/** `restore` gives the array for what `swap` gave. */
+export function fromBytes (bytes: Buffer, restore: Restore = () => new Uint8Array()): unknown {
+  const reader = new Reader(bytes, restore)
   reader.readHeader()
   return reader.readValue()
 }

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { decodeError, encodeError } from '../errors/codec.js'
@@ -11,6 +10,8 @@ import type { DataChannel } from './data-channel.js'
 import type { BootstrapFailure } from './errors.js'
 import { Namespace } from './namespace.js'
 import { Peer } from './peer.js'
+import { SharingServer } from './sharing.js'
+import type { ProbeBody, ShareBody } from './sharing.js'
 
 export interface StartBody { readonly init: string | undefined, readonly workerData: unknown, readonly share: number }
 /** How the start ended. */
@@ -26,6 +27,8 @@ export interface ServerHost {
   openData (port: unknown): DataChannel | Promise<DataChannel>
   /** The parent asks for the end (politely), or is gone. */
   leave (polite: boolean): void
+  /** Resolves when what was printed has left: an error is to arrive after it. */
+  printed? (): Promise<void>
   /** There are so many workers of its kind: limits of an instance are divided among them. */
   divide? (workers: number): void
 }
@@ -59,11 +62,13 @@ export class WorkerServer {
   readonly #calls = new Map<number, ActiveCall>()
   readonly #modules = new Map<string, Module | Promise<Module>>()
   readonly #namespace = new Namespace()
+  readonly #sharing: SharingServer
   #data: Promise<DataChannel> | undefined
   #settleData: ((data: DataChannel | Promise<DataChannel>) => void) | undefined
 
   constructor (channel: Channel, host: ServerHost) {
     this.#host = host
+    this.#sharing = new SharingServer(channel)
     this.#peer = new Peer(channel, {
       request: (verb, body, id) => this.#serve(verb, body, id),
       notice: (verb, body) => { this.#notice(verb, body) },
@@ -87,6 +92,7 @@ export class WorkerServer {
 
   #serve (verb: string, body: unknown, id: number): unknown {
     switch (verb) {
+      case 'probe': return this.#sharing.probe(body as ProbeBody)
       case 'start': return this.#start(body as StartBody)
       case 'call': return this.#inCall(id, call => this.#call(body as CallBody, call))
       case 'run': return this.#inCall(id, call => workersRealm().calls.run(call, () => this.#namespace.run((body as { source: string }).source)))
@@ -104,6 +110,8 @@ export class WorkerServer {
       const data = this.#host.openData((body as { port: unknown }).port)
       if (this.#data === undefined) this.#data = Promise.resolve(data)
       else this.#settleData?.(data)
+    } else if (verb === 'share') {
+      this.#sharing.share(body as ShareBody)
     } else if (verb === 'close') {
       void this.#peer.channel.flush().then(() => { this.#host.leave(true) })
     }
@@ -130,6 +138,9 @@ export class WorkerServer {
     this.#calls.set(id, call)
     try {
       return await fn(call)
+    } catch (error) {
+      await this.#host.printed?.()
+      throw error
     } finally {
       this.#calls.delete(id)
     }
@@ -154,7 +165,8 @@ export class WorkerServer {
 
   /** Imported once; one that failed is tried again by the next call. */
   #import (specifier: string): Promise<Module> {
-    const loading = importModule(specifier)
+    const brought = workersRealm().modules.get(specifier)
+    const loading = brought === undefined ? importModule(specifier) : Promise.resolve(brought)
     this.#modules.set(specifier, loading)
     loading.then(module => this.#modules.set(specifier, module), () => this.#modules.delete(specifier))
     return loading
@@ -164,17 +176,18 @@ export class WorkerServer {
 /** Package names are looked up from here first, then from the working directory: the application's packages need not be ours. */
 async function importModule (specifier: string): Promise<Module> {
   try {
-    return await import(specifier) as Module
+    return await import(/* webpackIgnore: true */ specifier) as Module
   } catch (error) {
     const code = (error as { code?: unknown } | null)?.code
     if (code !== 'ERR_MODULE_NOT_FOUND' || /^[a-z]+:/i.test(specifier)) throw error
     let found: string
     try {
+      const { createRequire } = process.getBuiltinModule('node:module') // bundlers take an imported one for theirs
       found = createRequire(join(process.cwd(), 'index.js')).resolve(specifier)
     } catch {
       throw error
     }
-    return await import(pathToFileURL(found).href) as Module
+    return await import(/* webpackIgnore: true */ pathToFileURL(found).href) as Module
   }
 }
 

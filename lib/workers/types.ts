@@ -9,6 +9,19 @@ import type { OwnerTag } from '../owner/index.js'
  */
 export type WorkerKind = 'thread' | 'process' | 'in-process'
 
+/** What arrives is what the array held when it was sent; results are the parent's own. */
+export interface SharingOptions {
+  /** Typed arrays from this size on; null: none. @defaultValue 1 MiB */
+  readonly maxBytes?: number | null | undefined
+  /**
+   * What a worker may do with an array in its arguments. `r`: read it; threads that write to it are seen by others. `c`: its own copy, or
+   * copied as it is written. `r+`: written by all workers that have it; processes need the optional peer koffi (FORKFS_NOT_SUPPORTED). @defaultValue 'r'
+   */
+  readonly mode?: 'r' | 'r+' | 'c' | undefined
+  /** Where processes put files, absolute. @defaultValue FORKFS_TMPDIR; else /dev/shm, then the system's folder for temporary files */
+  readonly folder?: string | undefined
+}
+
 export interface RemoteWorkerOptions {
   /** @defaultValue 'thread' */
   readonly kind?: WorkerKind | undefined
@@ -22,8 +35,8 @@ export interface RemoteWorkerOptions {
   readonly execArgv?: readonly string[] | undefined
   /** Called before a timed-out call rejects: the caller's clean-up. */
   readonly onTimeout?: ((module: string, name: string) => void) | undefined
-  /** Sharing of large arrays. Only `{ maxBytes: null }` (never) is there yet; anything else is FORKFS_NOT_SUPPORTED. */
-  readonly sharing?: { readonly maxBytes?: number | null | undefined, readonly mode?: 'r' | 'r+' | 'c' | undefined, readonly folder?: string | undefined } | undefined
+  /** Large arrays in arguments and results are shared instead of copied: see docs/shared-arrays.md. */
+  readonly sharing?: SharingOptions | undefined
   /** From the start of the worker to the end of `init`, in milliseconds. @defaultValue 30_000 */
   readonly bootstrapTimeoutMs?: number | undefined
   /** Deadline of each call that names none, in milliseconds. @defaultValue none */

@@ -2,6 +2,7 @@ import { decodeError, encodeError } from '../errors/codec.js'
 import { FsError } from '../errors/index.js'
 import { answerWorker } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
+import { releaseOwner } from '../resources/release.js'
 import { arrive } from './arrive.js'
 import type { DataChannel } from './data-channel.js'
 import { attachOutput, describeExit, WorkerDiedError } from './errors.js'
@@ -183,8 +184,8 @@ class LiveWorker implements RemoteWorker {
   async #settle (answer: Answer, watch: Watch, mark: number, signal: AbortSignal | undefined): Promise<unknown> {
     if (watch.first === 'aborted') throw signal!.reason
     if (watch.first !== 'late' && answer.ok === true) return await arrive(answer.value)
-    // What was printed before the answer was sent can be read by now: let the loop come round to it.
-    await new Promise(resolve => { setImmediate(resolve) })
+    if (answer.ok === false && answer.unread === true && await within(graceMs, this.#host.exited)) throw this.#refusal!() // it died over its answer
+    await this.#host.output.arrived() // what was printed before the answer was sent
     const output = this.#host.output.since(mark)
     if (watch.first === 'late') throw attachOutput(new FsError('FORKFS_WORKER_TIMEOUT', watch.condition, { operation: 'call', retry: 'may' }), output)
     throw attachOutput(answer.ok === false ? decodeError(answer.error) : (answer as { lost: () => Error }).lost(), output)
@@ -218,6 +219,7 @@ class LiveWorker implements RemoteWorker {
     this.#peer.lose(this.#loss ?? died)
     this.#peer.channel.close()
     untrack(this.#tracked)
+    releaseOwner(this.owner).catch(() => {}) // the next sweep tries again
   }
 
   /** Calls under way reject now, and later ones too. */

@@ -119,17 +119,4 @@ describe('an S3 filesystem that is sent away', () => {
       await pool.destroy()
     })
   }
-
-  it('without shareCredentials is refused by a receiver with another identity, and by one with none', async () => {
-    const { endpoint, region, accessKeyId, secretAccessKey } = server
-    const shy = filesystem('s3', { endpoint, region, credentials: { accessKeyId, secretAccessKey } })
-    for (const [env, code] of [[{ AWS_ACCESS_KEY_ID: 'somebody', AWS_SECRET_ACCESS_KEY: 'else' }, 'FORKFS_CREDENTIALS'], [{ AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey }, undefined]] as const) {
-      const child = fork(receiver, ['by-hand'], { serialization: 'advanced', env: { PATH: process.env['PATH'], ...env } })
-      await once(child, 'message')
-      child.send({ fs: shy, path } as never)
-      assert.equal(((await once(child, 'message'))[0] as Report).code, code)
-      await once(child, 'exit')
-    }
-    await shy.close()
-  })
 })

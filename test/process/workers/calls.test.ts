@@ -130,7 +130,7 @@ for (const kind of kinds) {
     it('B14: run(), store() and load() share a namespace that holds nothing else', () => withWorker({ kind }, async worker => {
       await worker.store('items', [1, 2, 3])
       await worker.run('let total = items.reduce((a, b) => a + b); function triple () { return total * 3 }')
-      await worker.run('const tripled = triple(); globalThis.names = Object.keys(globalThis)')
+      await worker.run('const tripled = triple(); globalThis.names = Object.keys(globalThis).sort()')
       assert.equal(await worker.load('total'), 6)
       assert.equal(await worker.load('tripled'), 18)
       assert.deepEqual(await worker.load('names'), ['items', 'triple'])

@@ -1,0 +1,32 @@
+import { journalAdd } from '../resources/index.js'
+import type { JournalTicket } from '../resources/index.js'
+import type { Descriptor } from './descriptor.js'
+
+/** What the journal calls them. */
+export const uploadKind = 'upload'
+
+/** An upload that has to be aborted when its owner dies. */
+export interface UploadRecord {
+  readonly protocol: string
+  /** undefined: the instance can not travel, whoever recovers has to say how to reach the store. */
+  readonly descriptor?: Descriptor | undefined
+  readonly path: string
+  readonly uploadId: string
+}
+
+/**
+ * Write down an upload before its first part is sent; what is left of it is ended by recover() (lib/streams). Cost: one write and
+ * one fdatasync, beside a request to the store. Where nothing can be written down the upload goes on without.
+ */
+export async function noteUpload (protocol: string, describe: () => Descriptor, path: string, uploadId: string): Promise<JournalTicket | undefined> {
+  try {
+    return await journalAdd({ kind: uploadKind, data: { protocol, descriptor: described(describe), path, uploadId } satisfies UploadRecord })
+  } catch {
+    return undefined
+  }
+}
+
+/** An instance with something of this thread in its options has no descriptor. */
+export function described (describe: () => Descriptor): Descriptor | undefined {
+  try { return describe() } catch { return undefined }
+}

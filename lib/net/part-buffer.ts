@@ -1,0 +1,35 @@
+import type { Bytes } from '../filesystem/types.js'
+import { allocate } from './memory.js'
+
+/** Collects chunks until a part is full. A small object never needs the memory of a whole part: the buffer grows to it. */
+export class PartBuffer {
+  #bytes: Bytes | undefined
+  #filled = 0
+
+  get filled (): number { return this.#filled }
+
+  /** Copy as much of `chunk` from `from` as fits into a part of `capacity` bytes. @returns how much that was */
+  take (chunk: Uint8Array, from: number, capacity: number): number {
+    const taken = Math.min(capacity - this.#filled, chunk.length - from)
+    this.#reserve(this.#filled + taken, capacity)
+    this.#bytes!.set(chunk.subarray(from, from + taken), this.#filled)
+    this.#filled += taken
+    return taken
+  }
+
+  /** What was collected; the buffer is empty afterwards. */
+  drain (): Uint8Array {
+    const data = this.#bytes?.subarray(0, this.#filled) ?? new Uint8Array(0)
+    this.#bytes = undefined
+    this.#filled = 0
+    return data
+  }
+
+  #reserve (needed: number, capacity: number): void {
+    const before = this.#bytes
+    if (before !== undefined && before.length >= needed) return
+    const grown = allocate(Math.min(capacity, Math.max(needed, (before?.length ?? 0) * 4, 64 * 1024)))
+    if (before !== undefined) grown.set(before.subarray(0, this.#filled))
+    this.#bytes = grown
+  }
+}
