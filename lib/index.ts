@@ -11,7 +11,7 @@ export type { ListOptions } from './filesystem/core.js'
 export type { OptionSpec, OptionTable } from './filesystem/options.js'
 export type { Stats } from './filesystem/stats.js'
 export type {
-  BulkVerb, ByteRange, Bytes, Capabilities, CompressionName, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, RangeOptions,
+  BulkVerb, ByteRange, Bytes, Capabilities, Chunk, CompressionName, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, RangeOptions,
   RangeRead, ReadStrategyName, ReadVerb, StagedWriter, TreeVerb, Verb, WriteOptions
 } from './filesystem/types.js'
 export { configure } from './registry/config.js'
@@ -20,6 +20,7 @@ export { availableProtocols, loadImplementation, registerImplementation } from '
 export type { Implementation, ImplementationLoader } from './registry/protocols.js'
 export { filesystem } from './registry/typed.js'
 export { getMapper, open, openFiles, openLocal, urlToFs } from './registry/url.js'
+export type { OpenFilesOptions } from './registry/url.js'
 export { revive, reviving } from './registry/revive.js'
 export type { ReviveOptions } from './registry/revive.js'
 export type { BuiltinFileSystems, BuiltinOptions, FileSystemOf, FileSystemOptions, UrlOptions } from './registry/builtin-types.js'

@@ -4,7 +4,19 @@ import { join } from 'node:path'
 import { isFsError } from '../../lib/index.js'
 import type { CommonOptions, FileSystem } from '../../lib/index.js'
 import { bytesOf, textOf } from './bytes.js'
-import type { ConformanceOptions, Context, Space } from './types.js'
+import type { ConformanceOptions, Context, Space, Spelling } from './types.js'
+
+/** A name as paths spell it. */
+export function spelt (name: string, { urls }: Spelling): string {
+  return urls === true ? name.split('/').map(encodeURIComponent).join('/') : name
+}
+
+/** A name that paths spell so. */
+export function readBack (name: string, { urls }: Spelling): string {
+  return urls === true ? decodeURIComponent(name) : name
+}
+
+function pathBelow (root: string, name: string): string { return name === '' ? root : `${root}/${name}` }
 
 /** The place of one case and everything that goes when it is over. Cases take its functions apart, so they are bound. */
 export class CaseContext implements Context {
@@ -21,13 +33,15 @@ export class CaseContext implements Context {
     this.root = root
   }
 
-  readonly at = (name: string): string => name === '' ? this.root : `${this.root}/${name}`
+  readonly at = (name: string): string => pathBelow(this.root, spelt(name, this.options))
+
+  readonly patternAt = (name: string): string => pathBelow(this.root, name.replace(/[^*?[\]!-]+/g, run => spelt(run, this.options)))
 
   readonly under = (path: string): string => {
     const base = this.fs.normalize(this.root)
     if (path === base) return ''
     if (!path.startsWith(`${base}/`)) throw new Error(`'${path}' is not below '${base}'`)
-    return path.slice(base.length + 1)
+    return readBack(path.slice(base.length + 1), this.options)
   }
 
   readonly seed = async (files: Readonly<Record<string, string | Uint8Array>>): Promise<void> => {
@@ -60,7 +74,7 @@ export class CaseContext implements Context {
       await space.cleanup?.()
       await space.fs.close()
     })
-    return { fs: space.fs, at: name => `${space.root}/${name}` }
+    return { fs: space.fs, at: name => pathBelow(space.root, spelt(name, this.options)) }
   }
 
   readonly folder = async (): Promise<string> => {

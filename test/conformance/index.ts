@@ -26,6 +26,8 @@ import { names } from './verbs/names.js'
 import { openRead } from './verbs/open-read.js'
 import { openWrite } from './verbs/open-write.js'
 import { pipe } from './verbs/pipe.js'
+import { progress } from './verbs/progress.js'
+import { reference } from './verbs/reference.js'
 import { remove } from './verbs/remove.js'
 import { streams } from './verbs/streams.js'
 import { transaction } from './verbs/transaction.js'
@@ -34,7 +36,7 @@ import { walk } from './verbs/walk.js'
 export type { Capability, ConformanceOptions, HarnessName, Runner, Space } from './types.js'
 
 const verbs = [
-  info, list, walk, find, glob, expandPath, catFile, cat, catRanges, pipe, openRead, openWrite, streams, transaction, copy, remove, names, mapper
+  info, list, walk, find, glob, expandPath, catFile, cat, catRanges, pipe, openRead, openWrite, streams, transaction, copy, remove, progress, names, mapper, reference
 ]
 /** What holds for every verb; the directory makes no difference to it. */
 const traits = [unsupported, closed, aborted, travel, foreign]

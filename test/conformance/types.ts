@@ -38,12 +38,18 @@ export interface ConformanceOptions {
   readonly opaqueKeys?: boolean | 'refused' | undefined
   /** Composed and decomposed letters are one name here, as on macOS. @defaultValue false */
   readonly foldsUnicode?: boolean | undefined
+  /** Paths are URLs: names are percent-encoded in them, `?` begins a query and is no wildcard, a closing slash counts. @defaultValue false */
+  readonly urls?: boolean | undefined
+  /** Directories are pages with links: listings tell no sizes, and a directory can be read as its page. @defaultValue false */
+  readonly indexPages?: boolean | undefined
   /** Where local ends of get() and put() are made. @defaultValue os.tmpdir() */
   readonly scratch?: string | undefined
   /** What must not be seen in descriptors, tokens, `inspect` and errors. */
   readonly secrets?: readonly string[] | undefined
 }
 
+/** How names stand in paths. */
+export type Spelling = Pick<ConformanceOptions, 'urls'>
 export type Capability = keyof Capabilities
 
 /** What a case sees. */
@@ -54,6 +60,8 @@ export interface Context {
   readonly options: ConformanceOptions
   /** The path of a name below the root. */
   at (name: string): string
+  /** The path of a pattern below the root: its wildcards stay as they are. */
+  patternAt (name: string): string
   /** The name below the root of a path that the filesystem gave. */
   under (path: string): string
   /** Write files by their names below the root, with their directories. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { MemoryFileSystem } from '../../implementations/memory/index.js'
 import { scratchFolder } from '../implementations/scratch.js'
-import { breaks, modest } from './breaks.js'
+import { asksBeforeItRefuses, breaks, modest, readOnly } from './breaks.js'
 import type { Break } from './breaks.js'
 import { fails, recorded } from './recorder.js'
 import type { RecordedCase } from './recorder.js'
@@ -13,6 +13,15 @@ const heavy = /9 MiB|copying tables/
 function casesOf (type: Break['type'], family?: string): RecordedCase[] {
   const create = async (options: object) => Promise.resolve({ fs: new type({ name: randomUUID(), ...options }), root: 'root' })
   return recorded({ create, opaqueKeys: true, scratch: scratchFolder() }).filter(each => !heavy.test(each.title) && (family === undefined || each.family === family))
+}
+
+/** Cases of a filesystem that can not be written, filled through another one on the same tree. */
+function readOnlyCasesOf (type: Break['type'], family?: string): RecordedCase[] {
+  const name = randomUUID()
+  let place = 0
+  const create = async (options: object) => Promise.resolve({ fs: new type({ name, ...options }), root: `root${place++}` })
+  const populate = (_space: unknown, files: ReadonlyMap<string, Uint8Array>): Promise<void> => new MemoryFileSystem({ name }).pipe(files)
+  return recorded({ create, populate, opaqueKeys: true, scratch: scratchFolder() }).filter(each => !heavy.test(each.title) && (family === undefined || each.family === family))
 }
 
 describe('the conformance suite', () => {
@@ -31,6 +40,16 @@ describe('the conformance suite', () => {
       if (!families.has(each.family)) continue
       assert.equal(await fails(each), undefined, `${each.family} ${each.title}`)
     }
+  })
+
+  it('passes on a filesystem that can only be read', async () => {
+    for (const each of readOnlyCasesOf(readOnly)) assert.equal(await fails(each), undefined, `${each.family} ${each.title}`)
+  })
+
+  it('fails in capabilities on a filesystem that asks the store before it refuses', async () => {
+    const cases = readOnlyCasesOf(asksBeforeItRefuses, 'capabilities')
+    const failures = await Promise.all(cases.map(each => fails(each)))
+    assert.notDeepEqual(failures.filter(failure => failure !== undefined), [])
   })
 
   it('passes on a filesystem that declares less and refuses it', async () => {

@@ -1,7 +1,7 @@
 /** Ways to be a filesystem that looks right: each is wrong in one place, and the suite has to say so. */
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import { FsError } from '../../lib/index.js'
-import type { Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/index.js'
+import type { BulkVerb, Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Stats, Verb, WriteOptions } from '../../lib/index.js'
 import { MemoryFileSystem } from '../../implementations/memory/index.js'
 
 type Options = ConstructorParameters<typeof MemoryFileSystem>[0]
@@ -231,6 +231,29 @@ class SaysLessThanItDoes extends MemoryFileSystem {
   override get capabilities (): Capabilities { return { ...super.capabilities, exclusiveCreate: false } }
 }
 
+/** A store of one name that others fill. */
+class CanOnlyBeRead extends MemoryFileSystem {
+  override get capabilities (): Capabilities { return { ...super.capabilities, write: false, exclusiveCreate: false, rename: false } }
+}
+
+class AsksBeforeItRefuses extends CanOnlyBeRead {
+  #asked = 0
+  override get stats (): Stats { return { ...super.stats, requests: this.#asked } }
+  protected override _info (path: string, options: Verb): Promise<FileInfo> {
+    this.#asked++
+    return super._info(path, options)
+  }
+
+  override async rm (path: string | readonly string[], options: Verb = {}): Promise<void> {
+    for (const each of typeof path === 'string' ? [path] : path) await this.exists(each)
+    await super.rm(path, options)
+  }
+}
+
+class TellsNoProgress extends MemoryFileSystem {
+  override pipe (files: Readonly<Record<string, string>>, options: BulkVerb = {}): Promise<void> { return super.pipe(files, { ...options, progress: undefined }) }
+}
+
 class WrongCode extends MemoryFileSystem {
   protected override async _info (path: string, options: Verb): Promise<FileInfo> {
     try { return await super._info(path, options) } catch (cause) { throw new FsError('FORKFS_BACKEND', 'something went wrong', { path, cause }) }
@@ -269,14 +292,22 @@ export const breaks: readonly Break[] = [
   { what: 'publishes after it said that it was aborted', family: 'a signal that is aborted midway', type: LandsAfterTheAbort },
   { what: 'deletes what begins with the name', family: 'rm()', type: DeletesByPrefix },
   { what: 'copies empty files', family: 'cp(), get(), put()', type: CopiesNothing },
+  { what: 'copies empty files, against what fsspec gave', family: 'fsspec', type: CopiesNothing },
   { what: 'leaves the source of a move', family: 'mv()', type: RenamesByCopying },
   { what: 'decodes percent signs in names', family: 'names', type: DecodesNames },
   { what: 'composes letters in names', family: 'names', type: NormalizesUnicode },
   { what: 'resolves dots in keys', family: 'names', type: ResolvesDots },
   { what: 'declares what it can not do', family: 'sign()', type: SaysMoreThanItCan },
   { what: 'rejects with another code', family: 'errors', type: WrongCode },
-  { what: 'has the same version for other contents', family: 'checksum()', type: SameChecksum }
+  { what: 'has the same version for other contents', family: 'checksum()', type: SameChecksum },
+  { what: 'overwrites with wx at the end of a transaction', family: 'transaction()', type: IgnoresExclusive },
+  { what: 'tells no progress', family: 'progress', type: TellsNoProgress }
 ]
+
+/** Its files come from elsewhere, and nothing may be asked before a write is refused. */
+export const asksBeforeItRefuses: Break['type'] = AsksBeforeItRefuses
+/** Nothing is wrong with it. */
+export const readOnly: Break['type'] = CanOnlyBeRead
 
 /** Not wrong, only modest: the suite has to see that what is not declared is refused. */
 export const modest: Break['type'] = SaysLessThanItDoes

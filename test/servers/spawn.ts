@@ -46,6 +46,8 @@ class SpawnedS3Server extends SpawnedServer implements S3Server {
 
   uploads (bucket: string): Promise<readonly OpenUpload[]> { return this.channel.call('uploads', [bucket]) }
 
+  expireUploads (bucket: string, prefix?: string): Promise<number> { return this.channel.call('expireUploads', [bucket, prefix]) }
+
   setCredentials (credentials: readonly S3Credential[]): Promise<void> { return this.channel.call('setCredentials', [credentials]) }
 }
 

@@ -1,6 +1,6 @@
 import { revive } from '../../../lib/index.js'
 import type { FileSystem } from '../../../lib/index.js'
-import { CaseContext } from '../context.js'
+import { CaseContext, spelt } from '../context.js'
 import type { ConformanceOptions, HarnessName, Runner, Space } from '../types.js'
 import { WorkerSide } from './worker.js'
 
@@ -22,7 +22,7 @@ const prefix: Harness = {
   name: 'prefix',
   remote: false,
   enter: async (space, options) => {
-    const root = `${space.root}/deep below/50%20é/here`
+    const root = `${space.root}/${spelt('deep below/50%20é/here', options)}`
     if (space.fs.capabilities.emptyDirectories && space.fs.capabilities.write) await space.fs.makedirs(root, { existOk: true })
     return new CaseContext(space, options, space.fs, root)
   }

@@ -21,6 +21,9 @@ const sub = (index: number): string[] => ['subfile1', 'subfile2', 'nesteddir/nes
 export const T1 = ['source/file1', 'source/file2', ...sub(0), ...sub(1)]
 const T2 = ['source/subdir.txt', 'source/subdir/subfile.txt']
 
+/** In an order that no sorting would give. */
+const T3 = [7, 3, 0, 9, 1, 8, 2, 6, 4, 5].map(index => `source/${index}-${index * 7919 % 101}.txt`)
+
 const under = (directory: string, names: readonly string[]): string[] => names.map(name => `${directory}/${name}`)
 const inner = ['nesteddir/nestedfile', 'subfile1', 'subfile2']
 const shallow = ['subfile1', 'subfile2']
@@ -69,6 +72,7 @@ const rows: readonly Row[] = [
   { id: '3c', tree: T2, sources: ['source/subdir*'], targets: ['target'], recursive: true, result: ['subdir.txt', 'subdir/subfile.txt'] },
   { id: '3c', tree: T2, sources: ['source/subdir*'], targets: ['target'], absent: true, recursive: true, result: ['subdir.txt', 'subdir/subfile.txt'] },
   { id: '3d', sources: [['source/file2', 'source/file1']], targets: [['target/a', 'target/deep/b']], result: ['a', 'deep/b'] },
+  { id: '3d', tree: T3, sources: [T3], targets: [T3.map((_, index) => `target/${index}`)], result: T3.map((_, index) => String(index)) },
   { id: '3e', tree: ['src/file'], sources: ['src'], targets: ['target'], absent: true, recursive: true, result: ['file'] },
   { id: '3e', tree: ['src/file'], sources: ['src'], targets: ['target'], absent: true, recursive: true, times: 2, result: ['file', 'src/file'] },
   { id: '3f', tree: ['src/file'], sources: ['src/'], targets: ['target'], absent: true, recursive: true, times: 2, result: ['file'] },

@@ -14,8 +14,15 @@ async function refused (fs: FileSystem, name: string, call: () => Promise<unknow
 export const refusals: Readonly<Partial<Record<Capability, (context: Context) => Promise<void>>>> = {
   write: async ({ fs, at }) => {
     for (const { name, needs, call } of calls) {
-      if (needs.includes('write') && name !== 'mv' && name !== 'cp' && name !== 'rm') await refused(fs, name, () => call(fs, at('file'), at('fresh'), {}))
+      if (needs.includes('write')) await refused(fs, name, () => call(fs, at('file'), at('fresh'), {}))
     }
+    await refused(fs, 'put', () => fs.put('nowhere', at('fresh')))
+    await refused(fs, 'rm of a tree', () => fs.rm(at('*'), { recursive: true }))
+    await refused(fs, 'mkdir', () => fs.mkdir(at('fresh')))
+    await refused(fs, 'makedirs', () => fs.makedirs(at('fresh'), { existOk: true }))
+    await refused(fs, 'rmdir', () => fs.rmdir(at('file')))
+    await refused(fs, 'touch', () => fs.touch(at('file'), { truncate: false }))
+    await refused(fs, 'pipe of nothing', () => fs.pipe({}))
   },
   exclusiveCreate: ({ fs, at }) => refused(fs, 'pipeFile', () => fs.pipeFile(at('fresh'), 'x', { flag: 'wx' })),
   append: async ({ fs, at }) => {

@@ -24,27 +24,27 @@ const rows: readonly Row[] = [
 
 export function expandPath (suite: Suite): void {
   suite.family('expandPath()', suite => {
-    suite.it('gives what patterns and directories stand for, sorted', async ({ fs, at, seed, under }) => {
+    suite.it('gives what patterns and directories stand for, sorted', async ({ fs, patternAt, seed, under }) => {
       await seed(tree)
       for (const [path, options, expected] of rows) {
-        assert.deepEqual((await fs.expandPath(at(path), options)).map(under), [...expected].sort(), `${path} ${JSON.stringify(options)}`)
+        assert.deepEqual((await fs.expandPath(patternAt(path), options)).map(under), [...expected].sort(), `${path} ${JSON.stringify(options)}`)
       }
     })
 
-    suite.it('gives the union over a list, each path once', async ({ fs, at, seed, under }) => {
+    suite.it('gives the union over a list, each path once', async ({ fs, at, patternAt, seed, under }) => {
       await seed(tree)
-      assert.deepEqual((await fs.expandPath([at('top/second/*'), at('top/second/date=01'), at('misc/foo.txt')])).map(under), ['misc/foo.txt', ...days])
+      assert.deepEqual((await fs.expandPath([patternAt('top/second/*'), at('top/second/date=01'), at('misc/foo.txt')])).map(under), ['misc/foo.txt', ...days])
     })
 
     suite.it('takes names found by recursion, and all with `literal`, as they are', async ({ fs, at, seed, under }) => {
       await seed({ 'odd/x[1]/q?': '', 'odd/x1/qq': '' })
-      assert.deepEqual((await fs.expandPath(at('odd'), { recursive: true })).map(under), ['odd', 'odd/x1', 'odd/x1/qq', 'odd/x[1]', 'odd/x[1]/q?'].sort())
+      assert.deepEqual((await fs.expandPath(at('odd'), { recursive: true })).map(under).sort(), ['odd', 'odd/x1', 'odd/x1/qq', 'odd/x[1]', 'odd/x[1]/q?'].sort())
       assert.deepEqual((await fs.expandPath(at('odd/x[1]'), { literal: true, recursive: true })).map(under), ['odd/x[1]', 'odd/x[1]/q?'])
     })
 
-    suite.it('rejects with ENOENT when nothing matches, with a RangeError for maxDepth 0', async ({ fs, at, seed }) => {
+    suite.it('rejects with ENOENT when nothing matches, with a RangeError for maxDepth 0', async ({ fs, at, patternAt, seed }) => {
       await seed(tree)
-      await assert.rejects(fs.expandPath(at('*.gone')), { code: 'ENOENT' })
+      await assert.rejects(fs.expandPath(patternAt('*.gone')), { code: 'ENOENT' })
       await assert.rejects(fs.expandPath(at('gone'), { recursive: true }), { code: 'ENOENT' })
       await assert.rejects(fs.expandPath(at('top'), { recursive: true, maxDepth: 0 }), { name: 'RangeError' })
     })

@@ -27,12 +27,12 @@ export function list (suite: Suite): void {
       }
     })
 
-    suite.it('gives the same infos as info()', async ({ fs, at, seed }) => {
+    suite.it('gives the same infos as info()', async ({ fs, at, seed, options }) => {
       await seed(tree)
       for (const entry of await fs.ls(at('dir'))) {
         const { name, size, type, etag } = await fs.info(entry.name)
         assert.deepEqual({ name: entry.name, type: entry.type }, { name, type })
-        if (type === 'file') assert.equal(entry.size, size)
+        if (type === 'file') assert.equal(entry.size, options.indexPages === true ? undefined : size)
         if (entry.etag !== undefined) assert.equal(entry.etag, etag)
       }
     })
@@ -88,14 +88,14 @@ export function list (suite: Suite): void {
       await fs.close()
     })
 
-    suite.once('gives 1,001 entries each once, in ls(), list(), find() and below a prefix', async ({ fs, at, seed, under }) => {
+    suite.once('gives 1,001 entries each once, in ls(), list(), find() and below a prefix', async ({ fs, at, patternAt, seed, under }) => {
       const names = Array.from({ length: 1001 }, (_, index) => `many/file-${String(index).padStart(4, '0')}`)
       await seed(Object.fromEntries(names.map(name => [name, name])))
       const flat = async (entries: Promise<readonly FileInfo[]>): Promise<string[]> => (await entries).map(({ name }) => under(name)).sort()
       assert.deepEqual(await flat(fs.ls(at('many'))), names)
       assert.deepEqual(await flat(collect(fs.list(at(''), { recursive: true })).then(entries => entries.filter(({ type }) => type === 'file'))), names)
       assert.deepEqual((await fs.find(at('many'))).map(under), names)
-      assert.equal((await fs.glob(at('many/file-1*'))).length, 1)
+      assert.equal((await fs.glob(patternAt('many/file-1*'))).length, 1)
       if (!fs.capabilities.write) return
       await fs.rm(at('many'), { recursive: true })
       assert.equal(await fs.exists(at('many')), false)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { escapeGlob } from '../../../lib/index.js'
 import { pattern } from '../bytes.js'
 import type { Suite } from '../suite.js'
 import type { Context } from '../types.js'
@@ -39,6 +40,13 @@ export function names (suite: Suite): void {
       assert.deepEqual(await fs.find(at('n/x')), [])
     })
 
+    suite.here('are matched by their escaped form alone', async ({ fs, at, seed }) => {
+      const names = odd.map(name => `e/${name}`)
+      await seed(Object.fromEntries(names.map(name => [name, ''])))
+      const found = await Promise.all(names.map(name => fs.glob(escapeGlob(at(name)))))
+      assert.deepEqual(found, names.map(name => [fs.normalize(at(name))]))
+    })
+
     suite.it('are kept exactly as components in the middle', context => keeps(context, odd.map(name => `${name}/file`)))
 
     suite.it('differ by composed and decomposed letters', async context => {
@@ -70,7 +78,7 @@ export function names (suite: Suite): void {
     suite.it('hold //, . and .. where keys are opaque', async context => {
       const { fs, at, seed, text, under } = context
       if (context.options.opaqueKeys === 'refused') {
-        for (const name of ['r/a//b', 'r/./a/b', 'r/a/x/../b']) await assert.rejects(fs.writeText(at(name), name), { code: 'EINVAL' }, name)
+        if (fs.capabilities.write) for (const name of ['r/a//b', 'r/./a/b', 'r/a/x/../b']) await assert.rejects(fs.writeText(at(name), name), { code: 'EINVAL' }, name)
         return
       }
       if (context.options.opaqueKeys !== true) {
@@ -80,14 +88,15 @@ export function names (suite: Suite): void {
       }
       await seed(Object.fromEntries([...opaque, 'a/b'].map(name => [`r/${name}`, name])))
       for (const name of [...opaque, 'a/b']) assert.equal(await text(`r/${name}`), name, name)
+      if (context.options.indexPages === true) return // links on pages can not lead to all of them
       assert.deepEqual((await fs.find(at('r'))).map(under).sort(), [...opaque, 'a/b'].map(name => `r/${name}`).sort())
-    }, { needs: ['write'] })
+    })
   })
 
   suite.family('url(), normalize()', suite => {
-    suite.it('take off the protocol and closing slashes, and are each other\'s inverse', async ({ fs, at }) => {
+    suite.it('take off the protocol and closing slashes, and are each other\'s inverse', async ({ fs, at, options }) => {
       const path = fs.normalize(at('a/b'))
-      for (const same of [at('a/b'), at('a/b/'), fs.url(at('a/b'))]) assert.equal(fs.normalize(same), path)
+      for (const same of [at('a/b'), options.urls === true ? path : at('a/b/'), fs.url(at('a/b'))]) assert.equal(fs.normalize(same), path)
       assert.equal(fs.normalize(path), path)
       assert.ok(fs.url(path).startsWith(`${fs.protocol}:`))
       assert.throws(() => fs.normalize(7 as unknown as string), TypeError)

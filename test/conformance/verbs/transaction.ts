@@ -46,5 +46,30 @@ export function transaction (suite: Suite): void {
       await open
       assert.equal(await text('mine'), 'mine')
     })
+
+    suite.here('tells what stands when a write can not be published, drops the rest, and leaves the instance as it was', async ({ fs, at, seed, text, files }) => {
+      await seed({ other: '' })
+      let inside = (): void => {}
+      let leave = (): void => {}
+      const entered = new Promise<void>(resolve => { inside = resolve })
+      const left = new Promise<void>(resolve => { leave = resolve })
+      const open = fs.transaction(async () => {
+        await fs.pipeFile(at('first'), 'first')
+        await fs.pipeFile(at('second'), 'mine', { flag: 'wx' })
+        await fs.pipeFile(at('third'), 'third')
+        inside()
+        await left
+      })
+      await entered
+      await fs.pipeFile(at('second'), 'theirs')
+      leave()
+      await assert.rejects(open, (error: { code?: string, published?: unknown, cause?: { code?: string } }) => {
+        assert.deepEqual([error.code, error.cause?.code, error.published], ['FORKFS_UPLOAD_FAILED', 'EEXIST', [fs.normalize(at('first'))]])
+        return true
+      })
+      assert.deepEqual([await text('second'), await files()], ['theirs', ['first', 'other', 'second']])
+      await fs.pipeFile(at('after'), 'at once')
+      assert.equal(await text('after'), 'at once')
+    }, { needs: ['exclusiveCreate'] })
   }, { needs: ['write'] })
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { equalBytes, pattern, rejects, Stage, until } from './support.js'
+import { equalBytes, pattern, rejects, Stage } from './support.js'
 
 const MiB = 1024 * 1024
 const stage = new Stage()
@@ -96,12 +96,24 @@ describe('http: faults', () => {
     assert.equal(fs.stats.retries, 1)
   })
 
+  it('a page that breaks off is asked for again, and is none when it never comes whole', async () => {
+    const server = await stage.server({ files: { 'd/one': '1', 'd/two': '2' } })
+    const fs = stage.fs({ baseUrl: server.endpoint })
+    for (const action of [{ type: 'cut', afterBytes: 50 }, { type: 'reset', afterBytes: 50 }] as const) {
+      await server.addFault({ match: { method: 'GET' }, action })
+      assert.equal((await fs.ls('d')).length, 2)
+      await server.addFault({ match: { method: 'GET' }, action, times: 3 })
+      assert.equal((await rejects(fs.ls('d'), 'FORKFS_TRUNCATED')).retry, 'exhausted')
+    }
+    assert.equal(fs.stats.retries, 2 + 4)
+  })
+
   it('a part that fails for good fails the read, and its siblings stop', async () => {
     const server = await stage.server({ files: { long: pattern(40 * MiB) } })
     const fs = stage.fs({ baseUrl: server.endpoint })
     await server.addFault({ match: { method: 'GET', nth: 3 }, action: { type: 'status', status: 403 } })
     await rejects(fs.catFile('long'), 'EACCES')
-    await until(async () => (await server.counters()).inFlight.now === 0)
+    await server.reached({ inFlight: 0 })
   })
 
   it('a file that changes between the parts is read again from its beginning, once', async () => {

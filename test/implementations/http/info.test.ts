@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { failureOf, statusConditions } from '../../../implementations/http/errors.js'
-import { equalBytes, pattern, rejects, Stage, until } from './support.js'
+import { equalBytes, pattern, rejects, Stage } from './support.js'
 
 const stage = new Stage()
 const data = pattern(5000)
@@ -50,7 +50,7 @@ describe('http: info()', () => {
     assert.equal((await fs.info('a')).size, 24 * 1024 * 1024)
     assert.ok(fs.stats.bytesIn < 1024 * 1024)
     assert.equal((await server.counters()).requests, 2)
-    await until(async () => (await server.counters()).inFlight.now === 0)
+    await server.reached({ inFlight: 0 })
   })
 
   it('rejects with FORKFS_TRUNCATED when the file turns out shorter than HEAD said', async () => {

@@ -77,7 +77,7 @@ describe('http: owners', () => {
           else resetForFork()
           await rejects(reading, 'FORKFS_RESET')
           assert.equal(fs.stats.sockets, 0)
-          await until(async () => (await server.counters()).sockets.open === 0)
+          await server.reached({ sockets: 0 })
           equalBytes(await fs.catFile('a', range), data.slice(range.start, range.end))
           fs.reset()
           await server.resetCounters()
@@ -111,10 +111,10 @@ describe('http: owners', () => {
           const reason = new Error('enough')
           const pending = verb(controller.signal)
           pending.catch(() => {})
-          await until(async () => (await server.counters()).inFlight.now > 0)
+          await server.reached({ inFlight: 1 })
           controller.abort(reason)
           await assert.rejects(pending, error => error === reason)
-          await until(async () => (await server.counters()).inFlight.now === 0)
+          await server.reached({ inFlight: 0 })
         }
       }
     }
@@ -125,7 +125,7 @@ describe('http: owners', () => {
     const fs = stage.fs({ baseUrl: server.endpoint })
     await fs.catFile('a', { start: 0, end: 5 })
     await fs.close()
-    await until(async () => (await server.counters()).sockets.open === 0)
+    await server.reached({ sockets: 0 })
     assert.equal((await fs.catFile('a', { start: 0, end: 5 })).length, 5)
   })
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { filesystem } from '../../../lib/index.js'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { filesystem, openFiles } from '../../../lib/index.js'
 import { isFsError } from '../../../lib/errors/index.js'
 import { rejects, Stage } from './support.js'
 
@@ -32,6 +35,30 @@ describe('http: paths', () => {
     const arrived = (await server.requests()).filter(({ method }) => method === 'HEAD').map(({ target }) => target)
     assert.deepEqual(arrived, targets.map(([, sent]) => sent))
     for (const [written, sent] of targets) assert.equal(fs.url(server.endpoint + written), server.endpoint + sent)
+  })
+
+  it('take a question mark for the beginning of a query, in get(), cat() and openFiles() too', async () => {
+    const server = await stage.server({ files: { 'd/a': 'one', 'd/a[1]': 'odd', 'd/b': 'two' } })
+    const fs = stage.fs({ baseUrl: `${server.endpoint}/d` })
+    const folder = await mkdtemp(join(tmpdir(), 'forkfs-http-'))
+    try {
+      await fs.get('a?x=1', `${folder}/signed`)
+      await fs.get('a?list=*', `${folder}/starred`)
+      await fs.get(['a?x=1', 'b'], `${folder}/list`)
+      assert.deepEqual((await readdir(folder, { recursive: true })).sort(), ['list', 'list/a?x=1', 'list/b', 'signed', 'starred'])
+      assert.equal(await readFile(`${folder}/signed`, 'utf8'), 'one')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+    assert.deepEqual([...(await fs.cat(['a?x=1']) as Map<string, Uint8Array>).keys()], [`${server.endpoint}/d/a?x=1`])
+    assert.deepEqual(await fs.expandPath('a?x=1', { recursive: true }), [`${server.endpoint}/d/a?x=1`])
+    assert.deepEqual(await fs.glob('b?'), [`${server.endpoint}/d/b?`])
+    assert.deepEqual([fs.isPattern('a?x=*'), fs.isPattern('*?x')], [false, true])
+    for (const [url, text] of [[`${server.endpoint}/d/a?x=1`, 'one'], [`${server.endpoint}/d/a?x=[1]`, 'one']] as const) {
+      const [file, ...others] = await openFiles(url)
+      assert.deepEqual([await file!.readFile('utf8'), others], [text, []])
+      await file!.close()
+    }
   })
 
   it('are relative to baseUrl', () => {

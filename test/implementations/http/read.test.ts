@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { header, equalBytes, pattern, rejects, Stage, until } from './support.js'
+import { header, equalBytes, pattern, rejects, Stage } from './support.js'
 
 const MiB = 1024 * 1024
 const stage = new Stage()
@@ -107,7 +107,7 @@ describe('http: reading with ranges', () => {
       const { ever } = (await server.counters()).sockets
       assert.ok(ever <= 3, `${ever} connections`)
       await fs.close()
-      await until(async () => (await server.counters()).sockets.open === 0)
+      await server.reached({ sockets: 0 })
     }
   })
 

@@ -63,7 +63,7 @@ export function header ({ rawHeaders }: RecordedRequest, name: string): string |
   return undefined
 }
 
-/** Ask until it is so: for what the other side learns a moment later. */
+/** Ask until it is so: for what this side learns a moment later. What the server sees, `server.reached()` tells. */
 export async function until (condition: () => Promise<boolean> | boolean, ms = 4000): Promise<void> {
   for (const end = Date.now() + ms; Date.now() < end;) {
     if (await condition()) return

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
-import { brotliCompressSync, deflateRawSync, deflateSync } from 'node:zlib'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import type { Progress } from '../../../lib/index.js'
 import { equalBytes, header, pattern, rejects, Stage, until } from './support.js'
 
 const MiB = 1024 * 1024
 const stage = new Stage()
 const data = pattern(300_000)
+
+async function inFolder (work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'forkfs-http-'))
+  try { await work(folder) } finally { await rm(folder, { recursive: true }) }
+}
 
 describe('http: servers without ranges', () => {
   afterEach(() => stage.end())
@@ -36,7 +45,7 @@ describe('http: servers without ranges', () => {
     const fs = stage.fs({ baseUrl: server.endpoint })
     equalBytes(await fs.catFile('long.bin', { start: 1000, end: 2000 }), long.subarray(1000, 2000))
     assert.ok(fs.stats.bytesIn < 4 * MiB, `${fs.stats.bytesIn} bytes were read`)
-    await until(async () => (await server.counters()).inFlight.now === 0)
+    await server.reached({ inFlight: 0 })
     await until(() => fs.stats.sockets === 0)
   })
 
@@ -54,9 +63,7 @@ describe('http: servers without ranges', () => {
   })
 
   it('get() downloads a long file with one streamed request', async () => {
-    const { mkdtemp, readFile, rm } = await import('node:fs/promises')
-    const folder = await mkdtemp('/tmp/forkfs-http-')
-    try {
+    await inFolder(async folder => {
       const long = pattern(20 * MiB)
       const server = await stage.server({ files: { 'long.bin': long }, ranges: false })
       const fs = stage.fs({ baseUrl: server.endpoint })
@@ -65,9 +72,79 @@ describe('http: servers without ranges', () => {
       await fs.get('long.bin', `${folder}/copy`)
       equalBytes(await readFile(`${folder}/copy`), long)
       assert.ok(((await server.counters()).operations['GET'] ?? 0) <= 2)
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+    })
+  })
+
+  it('get() streams a file of unknown length to its place, a piece at a time', async () => {
+    await inFolder(async folder => {
+      const long = pattern(48 * MiB)
+      const server = await stage.server({ files: { 'long.bin': long }, ranges: false, contentLength: false })
+      const fs = stage.fs({ baseUrl: server.endpoint })
+      const before = process.memoryUsage().arrayBuffers
+      let most = 0
+      const told = { size: 0, advanced: 0 }
+      const child: Progress = {
+        setSize: size => { told.size = size },
+        advance: by => { told.advanced += by; most = Math.max(most, process.memoryUsage().arrayBuffers - before) }
+      }
+      await fs.get('long.bin', `${folder}/copy`, { progress: { setSize: () => {}, advance: () => {}, branch: () => child } })
+      equalBytes(await readFile(`${folder}/copy`), long)
+      assert.deepEqual(told, { size: long.length, advanced: long.length })
+      assert.equal((await server.counters()).requests, 3) // HEAD, the head of a GET because that told no length, GET
+      assert.ok(most < 24 * MiB, `${most} bytes were held`)
+    })
+  })
+
+  it('get() begins a file of unknown length again when its body breaks off, and takes over nothing of the first attempt', async () => {
+    await inFolder(async folder => {
+      const server = await stage.server({ files: { a: data }, ranges: false, contentLength: false, etag: false, lastModified: false })
+      const fs = stage.fs({ baseUrl: server.endpoint })
+      await server.addFault({ match: { method: 'GET', from: 2 }, action: { type: 'cut', afterBytes: 200_000 }, times: 1 }) // the first one only asks for the length
+      let [advanced, size] = [0, 0]
+      const child: Progress = {
+        setSize: bytes => { size = bytes },
+        advance: by => {
+          if (advanced === 0) server.put('a', data.subarray(0, 1000))
+          advanced += by
+        }
+      }
+      await fs.get('a', `${folder}/a`, { progress: { setSize: () => {}, advance: () => {}, branch: () => child } })
+      assert.ok(advanced > 1000)
+      assert.equal(size, 1000)
+      equalBytes(await readFile(`${folder}/a`), data.subarray(0, 1000))
+      await server.addFault({ match: { method: 'GET', from: 2 }, action: { type: 'cut', afterBytes: 500 }, times: 10 })
+      await rejects(fs.get('a', `${folder}/b`), 'FORKFS_TRUNCATED')
+      assert.deepEqual(await readdir(folder), ['a'])
+    })
+  })
+
+  it('get() decodes an encoded body on its way to the file', async () => {
+    await inFolder(async folder => {
+      const server = await stage.server({ files: { 'd/gzip': data }, gzip: 'always' })
+      const fs = stage.fs({ baseUrl: server.endpoint })
+      await fs.get('d/gzip', `${folder}/gzip`)
+      server.set({ gzip: false })
+      const encoded = { deflate: ['deflate', deflateSync(data)], raw: ['deflate', deflateRawSync(data)], br: ['br', brotliCompressSync(data)], twice: ['gzip, br', brotliCompressSync(gzipSync(data))] } as const
+      for (const [name, [encoding, body]] of Object.entries(encoded)) server.put(name, body, { headers: { 'Content-Encoding': encoding } })
+      for (const name of Object.keys(encoded)) await fs.get(name, `${folder}/${name}`)
+      for (const name of ['gzip', ...Object.keys(encoded)]) equalBytes(await readFile(`${folder}/${name}`), data)
+      server.put('odd', data, { headers: { 'Content-Encoding': 'lzma' } })
+      server.put('broken', data, { headers: { 'Content-Encoding': 'gzip' } })
+      await rejects(fs.get('odd', `${folder}/odd`), 'FORKFS_NOT_SUPPORTED')
+      await rejects(fs.get('broken', `${folder}/broken`), 'FORKFS_PROTOCOL')
+      assert.deepEqual((await readdir(folder)).sort(), ['br', 'deflate', 'gzip', 'raw', 'twice'])
+    })
+  })
+
+  it('get() of a file of unknown length stops with the reason of its signal and leaves nothing', async () => {
+    await inFolder(async folder => {
+      const server = await stage.server({ files: { a: pattern(4 * MiB) }, ranges: false, contentLength: false })
+      const controller = new AbortController()
+      const reason = { enough: true }
+      const progress: Progress = { setSize: () => {}, advance: () => {}, branch: () => ({ setSize: () => {}, advance: () => { controller.abort(reason) } }) }
+      await assert.rejects(stage.fs({ baseUrl: server.endpoint }).get('a', `${folder}/a`, { signal: controller.signal, progress }), error => error === reason)
+      assert.deepEqual(await readdir(folder), [])
+    })
   })
 
   it('a reader that waits its turn stops at once when it is aborted', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import type { S3FileSystem } from '../../../implementations/s3/index.js'
 import type { FaultAction, FaultRule, S3Server } from '../../servers/index.js'
-import { code, MiB, openFaulty, pattern, until } from './support.js'
+import { code, MiB, openFaulty, pattern } from './support.js'
 import type { Options } from './support.js'
 
 const part = 8 * MiB
@@ -31,7 +31,7 @@ describe('S3: faults while reading', function () {
   afterEach(async () => {
     await server.clearFaults()
     await Promise.all(opened.map(each => each.close()))
-    await until(async () => (await server.counters()).sockets.open === 0)
+    await server.reached({ sockets: 0 })
   })
   const keep = (options: Options): S3FileSystem => {
     const made = open(options)

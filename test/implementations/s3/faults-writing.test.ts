@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import type { S3FileSystem } from '../../../implementations/s3/index.js'
 import type { FaultAction, FaultRule, S3Server } from '../../servers/index.js'
-import { code, MiB, openFaulty, pattern, until } from './support.js'
+import { code, MiB, openFaulty, pattern } from './support.js'
 import type { Options } from './support.js'
 
 const small = pattern(20_000)
@@ -39,7 +39,7 @@ describe('S3: faults while writing', function () {
     await server.clearFaults()
     await fs.close()
     assert.deepEqual(await server.uploads('test'), [])
-    await until(async () => (await server.counters()).sockets.open === 0)
+    await server.reached({ sockets: 0 })
   })
   const fault = (action: FaultRule['action'], operation: string, times = 1, nth?: number): Promise<void> => server.addFault({ action, match: { operation, nth }, times })
   const operations = async (): Promise<Readonly<Record<string, number>>> => (await server.counters()).operations
@@ -167,13 +167,39 @@ describe('S3: faults while writing', function () {
         await fault({ type: 'delay', ms: 80 }, operation)
         const controller = new AbortController()
         const writing = write(controller.signal)
-        void until(async () => ((await operations())[operation] ?? 0) > 0).then(() => { controller.abort(reason) })
+        void server.reached({ operations: { [operation]: 1 } }).then(() => { controller.abort(reason) })
         await assert.rejects(writing, error => error === reason)
         assert.deepEqual(await server.uploads('test'), [])
         await holds(Buffer.from('old'))
       }
     })
   }
+
+  it('rejects with what fn threw, though the upload can not be aborted', async () => {
+    await fault({ type: 'status', status: 500 }, 'AbortMultipartUpload', 100)
+    const reason = new Error('no')
+    await assert.rejects(fs.withFile(path, 'w', async file => {
+      await file.write(large)
+      throw reason
+    }), error => error === reason)
+    assert.equal(await server.get('test', key), undefined)
+    assert.equal(await server.expireUploads('test', key), 1)
+  })
+
+  it('leaves an upload without parts, and nothing else, when the answer to its beginning is lost', async () => {
+    await fault({ type: 'reset' }, 'CreateMultipartUpload')
+    await fs.pipeFile(path, large)
+    await holds(large)
+    assert.deepEqual((await server.uploads('test')).map(upload => [upload.key, upload.parts]), [[key, {}]])
+    assert.equal(await server.expireUploads('test', 'another'), 0)
+    assert.equal(await server.expireUploads('test', key), 1)
+  })
+
+  it('asks for no encoding, since nothing would tell one from the object\'s own', async () => {
+    await fs.pipeFile(path, small)
+    await fs.catFile(path)
+    for (const operation of ['PutObject', 'GetObject']) assert.equal(header((await headersOf(operation))[0]!, 'accept-encoding'), 'identity')
+  })
 
   it('sends a CRC32 with objects and parts, unless it is told not to', async () => {
     await fs.pipeFile(path, small)

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { S3FileSystem } from '../../../implementations/s3/index.js'
+import type { S3FileSystem } from '../../../implementations/s3/index.js'
 import { canonical } from '../../../lib/filesystem/options.js'
-import { filesystem, isFileSystem, resetForFork } from '../../../lib/index.js'
+import { filesystem, resetForFork } from '../../../lib/index.js'
 import { askParent } from '../../../lib/owner/index.js'
 import type { FaultRule, S3Server } from '../../servers/index.js'
-import { code, MiB, openFaulty, optionsOf, pattern, until } from './support.js'
+import { code, MiB, openFaulty, optionsOf, pattern } from './support.js'
 import type { Options } from './support.js'
 
 const large = 20 * MiB
@@ -31,7 +30,7 @@ describe('S3: owners', function () {
     await server.put('test', 'slow', pattern(3 * MiB))
   })
   afterEach(() => close())
-  const noSockets = (): Promise<void> => until(async () => (await server.counters()).sockets.open === 0)
+  const noSockets = (): Promise<void> => server.reached({ sockets: 0 })
 
   const stages: Record<string, [operation: string, action: FaultRule['action']]> = {
     read: ['GetObject', { type: 'stall', at: 'body', afterBytes: MiB }],
@@ -46,7 +45,7 @@ describe('S3: owners', function () {
       await server.addFault({ action, match: { operation }, times: 100 })
       const child = fork(new URL('./fixtures/reset.child.js', import.meta.url), [JSON.stringify({ options: optionsOf(server), large }), what], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
       const output = text(child.stdout!)
-      await until(async () => ((await server.counters()).operations[operation] ?? 0) > 0)
+      await server.reached({ operations: { [operation]: 1 } })
       const { requests } = await server.counters()
       const start = performance.now()
       child.send('reset')
@@ -68,7 +67,7 @@ describe('S3: owners', function () {
     await server.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation: 'GetObject' } })
     const pending = fs.catFile('test/small')
     const refused = assert.rejects(pending, code('FORKFS_RESET'))
-    await until(async () => ((await server.counters()).operations['GetObject'] ?? 0) > 0)
+    await server.reached({ operations: { GetObject: 1 } })
     const report = resetForFork()
     assert.ok(report.clients >= 1)
     await refused
@@ -84,7 +83,7 @@ describe('S3: owners', function () {
     await server.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation: 'GetObject' }, times: 1 })
     const other = open()
     const refused = assert.rejects(fs.catFile('test/small'), code('FORKFS_RESET'))
-    await until(async () => ((await server.counters()).operations['GetObject'] ?? 0) > 0)
+    await server.reached({ operations: { GetObject: 1 } })
     const reading = other.catFile('test/small')
     fs.reset()
     await refused
@@ -102,7 +101,7 @@ describe('S3: owners', function () {
   it('waits in close() for work under way, leaves no socket, and opens again', async () => {
     await server.addFault({ action: { type: 'delay', ms: 60 }, match: { operation: 'GetObject' } })
     const reading = fs.catFile('test/small')
-    await until(async () => ((await server.counters()).operations['GetObject'] ?? 0) > 0)
+    await server.reached({ operations: { GetObject: 1 } })
     await fs.close()
     assert.equal((await reading).length, 10_000)
     assert.equal(fs.stats.sockets, 0)
@@ -177,28 +176,6 @@ describe('S3: owners', function () {
     assert.deepEqual([await ask(), await ask(), await ask('key-1'), await ask('key-1'), await ask()], ['key-1', 'key-1', 'key-2', 'key-2', 'key-2'])
     assert.equal(await askParent('s3:credentials', { key: 'unknown' }), undefined)
     delete shared.forkfsTestCalls
-  })
-
-  it('resets the instances of every copy of the package in its thread', async () => {
-    const root = new URL('../../../', import.meta.url)
-    const copy = await mkdtemp(fileURLToPath(new URL('copy-', root)))
-    try {
-      for (const part of ['lib', 'implementations']) await cp(new URL(part, root), join(copy, part), { recursive: true })
-      const { S3FileSystem: Other } = await import(pathToFileURL(join(copy, 'implementations/s3/index.js')).href) as typeof import('../../../implementations/s3/index.js')
-      const other = new Other(optionsOf(server))
-      assert.equal(isFileSystem(other), true)
-      assert.notEqual(Other, S3FileSystem)
-      await server.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation: 'GetObject' }, times: 1 })
-      const pending = assert.rejects(other.catFile('test/small'), code('FORKFS_RESET'))
-      await until(async () => ((await server.counters()).operations['GetObject'] ?? 0) > 0)
-      resetForFork()
-      await pending
-      await noSockets()
-      assert.equal((await other.catFile('test/small')).length, 10_000)
-      await other.close()
-    } finally {
-      await rm(copy, { recursive: true })
-    }
   })
 
   it('counts what it does', async () => {

@@ -101,14 +101,6 @@ export function pattern (length: number, seed = 1): Uint8Array {
   return bytes
 }
 
-export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000
-  while (!await condition()) {
-    if (performance.now() > end) throw new Error('the condition did not come true within 10 s')
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}
-
 export function code (expected: string, more: Record<string, unknown> = {}): Record<string, unknown> { return { code: expected, ...more } }
 
 export const MiB = 1024 * 1024

@@ -51,6 +51,8 @@ export interface S3Server extends AsyncDisposable {
   /** In the order of a listing. */
   keys (bucket: string, prefix?: string): Promise<readonly string[]>
   uploads (bucket: string): Promise<readonly OpenUpload[]>
+  /** End the open uploads of keys with that prefix, as a lifecycle rule does. @returns how many there were */
+  expireUploads (bucket: string, prefix?: string): Promise<number>
   /** Set the server's clock that many milliseconds ahead. */
   setClock (skewMs: number): Promise<void>
   /** Replace the credentials that are accepted. */
@@ -131,6 +133,13 @@ class LocalS3Server implements S3Server {
     return sortedUploads(this.#state.bucket(bucket)).map(({ key, uploadId, parts }) => {
       return { key, uploadId, parts: Object.fromEntries([...parts.values()].map(part => [part.number, part.body.size])) }
     })
+  }
+
+  async expireUploads (bucket: string, prefix = ''): Promise<number> {
+    const { uploads } = this.#state.bucket(bucket)
+    const ended = [...uploads.values()].filter(({ key }) => key.startsWith(prefix))
+    for (const { uploadId } of ended) uploads.delete(uploadId)
+    return ended.length
   }
 
   async setClock (skewMs: number): Promise<void> { this.#state.skewMs = skewMs }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { FsError } from '../../../lib/errors/index.js'
 import type { Core } from '../../../lib/filesystem/core.js'
 import { du } from '../../../lib/filesystem/du.js'
 import { at, kinds, TreeCore } from './tree-core.js'
@@ -28,12 +29,23 @@ describe('du()', () => {
     assert.equal(await du(new TreeCore(['t/d/x']), 't', { withDirectories: true }), 't/d/x'.length)
   })
 
-  it('counts an unknown size as nothing', async () => {
+  it('asks for sizes that a listing does not tell, and counts what nobody tells as nothing', async () => {
+    const told: Record<string, number | undefined> = { 't/a': 11, 't/b': undefined, 't/c': 13 }
+    const names = [...Object.keys(told), 't/gone']
     const tree = new TreeCore([])
     const core: Core = Object.assign(tree, {
-      async *list () { yield [{ name: 't/a', size: undefined, type: 'file' as const }, { name: 't/b', size: 7, type: 'other' as const }] }
+      async *list () {
+        yield names.slice(0, 2).map(name => ({ name, size: undefined, type: 'file' as const }))
+        yield [...names.slice(2).map(name => ({ name, size: undefined, type: 'file' as const })), { name: 't/pipe', size: undefined, type: 'other' as const }, { name: 't/d', size: 7, type: 'file' as const }]
+      },
+      info: async (name: string) => {
+        tree.infos.push(name)
+        if (!(name in told)) throw new FsError('ENOENT', 'gone meanwhile')
+        return Promise.resolve({ name, size: told[name], type: 'file' as const })
+      }
     })
-    assert.equal(await du(core, 't'), 7)
+    assert.equal(await du(core, 't'), 31)
+    assert.deepEqual(tree.infos.sort(), names.sort())
   })
 
   it('rejects with RangeError for a maxDepth below 1', async () => {

@@ -38,10 +38,14 @@ for (const emptyDirectories of [false, true]) {
       assert.equal(store.files.size, Object.keys(tree).length)
     })
 
-    it('removes nothing when a pattern matches nothing', async () => {
+    it('rejects with ENOENT when nothing matches, and removes what else a list names when one pattern does not', async () => {
       const store = make()
-      await rm(store.core(), 'b/*.none')
+      await assert.rejects(rm(store.core(), 'b/*.none'), { code: 'ENOENT' })
+      await assert.rejects(rm(store.core(), ['b/*.none', 'b/n*/x']), { code: 'ENOENT' })
       assert.equal(store.files.size, Object.keys(tree).length)
+      await rm(store.core(), ['b/*.none', 'b/fil*'])
+      await rm(store.core(), [])
+      assert.equal(store.files.size, Object.keys(tree).length - 1)
     })
 
     it('removes so many levels as maxDepth says', async () => {
