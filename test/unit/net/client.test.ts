@@ -63,6 +63,44 @@ describe('net: client', () => {
     assert.equal((await net.send(call('/a', { destination: () => ({ take: 50 }) }), signal)).body.length, 5)
   })
 
+  it('gives a long body its deadline again for each MiB, and no more than that', async () => {
+    const place = { destination: () => ({ maxBytes: 8 << 20 }) }
+    const slow = { ...options, timeoutMs: 250 } // 1 s for 4 MiB
+    await server.addFault({ action: { type: 'trickle', bytesPerTick: 256 << 10, tickMs: 20 } })
+    const patient = new NetClient(slow)
+    assert.equal((await patient.send(call('/big', place), signal)).body.length, 4 << 20) // 320 ms at least
+    await server.addFault({ action: { type: 'trickle', bytesPerTick: 32 << 10, tickMs: 20 } })
+    const start = performance.now()
+    await assert.rejects(patient.send(call('/big', place), signal), { code: 'ETIMEDOUT' })
+    const took = performance.now() - start
+    assert.ok(took >= 1000 && took < 2500, `${took} ms`)
+    await server.addFault({ action: { type: 'trickle', bytesPerTick: 32 << 10, tickMs: 20 } })
+    await assert.rejects(patient.send(call('/big'), signal), { code: 'ETIMEDOUT' }) // nobody asked for so much
+    assert.ok(performance.now() - start - took < 1000)
+    await patient.close()
+  })
+
+  it('gives a long upload its deadline again for each MiB', async () => {
+    const patient = new NetClient({ ...options, timeoutMs: 250 })
+    const body = Buffer.alloc(4 << 20)
+    await server.addFault({ action: { type: 'status', status: 200 }, times: 2 })
+    await server.addFault({ action: [{ type: 'delay', ms: 400 }, { type: 'status', status: 200 }], times: 2 })
+    const put = call('/new', { build: () => ({ method: 'PUT', origin: server.endpoint, path: '/new', headers: [], body }) })
+    assert.equal((await patient.send(put, signal)).status, 200)
+    assert.equal((await patient.send(put, signal)).status, 200)
+    assert.equal((await patient.send(put, signal)).status, 200)
+    await assert.rejects(patient.send(call(), signal), { code: 'ETIMEDOUT' })
+    await patient.close()
+  })
+
+  it('does not count the wait for a slot as time of the request', async () => {
+    const narrow = new NetClient({ ...options, maxConcurrency: 1, timeoutMs: 400 })
+    await server.addFault({ action: { type: 'delay', ms: 150 }, times: 5 })
+    const replies = await Promise.all(Array.from({ length: 5 }, () => narrow.send(call(), signal)))
+    assert.deepEqual(replies.map(({ status }) => status), [200, 200, 200, 200, 200])
+    await narrow.close()
+  })
+
   it('does not send again what may have been done, unless that does no harm', async () => {
     await server.addFault({ action: { type: 'reset' } })
     await assert.rejects(net.send(call('/a', { idempotent: false }), signal), { code: 'FORKFS_NETWORK', retry: 'never' })

@@ -149,7 +149,7 @@ describe('net: clocks of an exchange', () => {
   const expiry = (options: { deadlineMs: number, idleMs: number, signal?: AbortSignal }): { watch: Watch, ended: Promise<unknown> } => {
     let watch: Watch | undefined
     const { signal = live(), deadlineMs, idleMs } = options
-    const ended = new Promise(resolve => { watch = new Watch({ signal, deadline: performance.now() + deadlineMs, idleMs }, resolve) })
+    const ended = new Promise(resolve => { watch = new Watch({ signal, deadline: { at: performance.now() + deadlineMs }, idleMs }, resolve) })
     return { watch: watch!, ended }
   }
   const kind = async (ended: Promise<unknown>): Promise<unknown> => (await ended as { kind: unknown }).kind
@@ -178,6 +178,37 @@ describe('net: clocks of an exchange', () => {
     assert.equal(await kind(ended), 'idle')
     watch.stop()
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0)
+  })
+
+  it('waits for as long as it is told, also where timers can not', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error): void => { warnings.push(warning) }
+    process.on('warning', warned)
+    const { watch } = expiry({ deadlineMs: 2 ** 40, idleMs: 2 ** 40 })
+    await new Promise(resolve => setTimeout(resolve, 5))
+    watch.stop()
+    process.removeListener('warning', warned)
+    assert.deepEqual(warnings, [])
+  })
+
+  it('does not take for silence that this thread was busy', async () => {
+    const { watch, ended } = expiry({ deadlineMs: 5000, idleMs: 100 })
+    const expired = ended.then(() => 'expired')
+    for (const end = performance.now() + 300; performance.now() < end;);
+    setImmediate(() => { watch.touch() }) // as a socket does whose bytes lay there: after timers
+    assert.equal(await Promise.race([expired, new Promise(resolve => setTimeout(resolve, 50, 'alive'))]), 'alive')
+    const start = performance.now()
+    assert.equal(await kind(ended), 'idle')
+    assert.ok(performance.now() - start < 1000)
+  })
+
+  it('moves with its deadline', async () => {
+    const deadline = { at: performance.now() + 30 }
+    const ended = new Promise(resolve => new Watch({ signal: live(), deadline, idleMs: 5000 }, resolve))
+    const start = performance.now()
+    deadline.at += 100
+    assert.equal(await kind(ended), 'deadline')
+    assert.ok(performance.now() - start >= 100)
   })
 
   it('ends with the reason of the signal', async () => {

@@ -49,6 +49,7 @@ describe('fault injection', () => {
       assert.deepEqual(await seen({ times: 2, action: status(500) }, get, 3), [500, 500, 200])
       assert.deepEqual(await seen({ match: { nth: 2 }, action: status(500) }, get, 4), [200, 500, 200, 200])
       assert.deepEqual(await seen({ match: { every: 2 }, action: status(500) }, get, 4), [200, 500, 200, 500])
+      assert.deepEqual(await seen({ match: { from: 3 }, action: status(500) }, get, 4), [200, 200, 500, 500])
       assert.deepEqual(await seen({ match: { method: 'PUT' }, action: status(500) }, get, 1), [200])
       assert.deepEqual(await seen({ match: { bucket: 'other' }, action: status(500) }, get, 1), [200])
       assert.deepEqual(await seen({ match: { key: /^[ab]$/ }, times: Infinity, action: status(500) }, get, 3), [500, 500, 500])
@@ -169,6 +170,15 @@ describe('fault injection', () => {
       }
     })
 
+    it('stall at the connection until the faults are cleared', async () => {
+      await server.addFault({ action: { type: 'stall', at: 'connect' } })
+      const held = code(get())
+      while ((await server.counters()).faults === 0) await new Promise(resolve => setImmediate(resolve))
+      await server.clearFaults()
+      assert.ok(['ECONNRESET', 'EPIPE'].includes(String(await held)))
+      while ((await server.counters()).sockets.open > 0) await new Promise(resolve => setImmediate(resolve))
+    })
+
     it('stall for ever until the server closes', async () => {
       await server.addFault({ action: { type: 'stall', at: 'body', afterBytes: 5 } })
       const socket = connect(server.port, '127.0.0.1')
@@ -186,6 +196,28 @@ describe('fault injection', () => {
       assert.ok(await elapsed(async () => { assert.equal((await get()).status, 500) }) >= 35)
       await server.addFault({ action: { type: 'trickle', bytesPerTick: 250, tickMs: 10 } })
       assert.ok(await elapsed(async () => { assert.equal((await get()).body.toString(), content) }) >= 30)
+    })
+  })
+
+  describe('strange heads', () => {
+    const ask = 'GET /test/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+
+    it('are no HTTP, come after interim replies, or never end', async () => {
+      await server.addFault({ action: { type: 'noHttp' } })
+      assert.equal(await rawSocket(server.port, ask), 'SSH-2.0-OpenSSH_9.6\r\n')
+      await server.addFault({ action: { type: 'interim', count: 2 } })
+      const interim = await rawSocket(server.port, ask)
+      assert.equal(interim.match(/HTTP\/1\.1 103 /g)?.length, 2)
+      assert.match(interim, /HTTP\/1\.1 200 OK/)
+      assert.ok(interim.endsWith(content))
+      await server.addFault({ action: { type: 'slowHead', tickMs: 1 } })
+      const socket = connect(server.port, '127.0.0.1')
+      socket.write(ask)
+      let head = ''
+      while ((head.match(/x-slow/g)?.length ?? 0) < 5) head += String((await once(socket, 'data'))[0])
+      assert.ok(!head.includes('\r\n\r\n'))
+      socket.destroy()
+      while ((await server.counters()).inFlight.now > 0) await new Promise(resolve => setImmediate(resolve))
     })
   })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -149,5 +150,25 @@ describe('startFileServer()', () => {
     assert.deepEqual([(await ask('/a.txt')).body.toString(), (await server.counters()).faults], ['012', 2])
     await server.resetCounters()
     assert.equal((await server.counters()).requests, 0)
+  })
+
+  it('tells when connections, requests under way and operations have come to what is waited for, and not before', async () => {
+    await start()
+    await server.addFault({ action: { type: 'stall', at: 'headers' } })
+    const told: string[] = []
+    const wait = (name: string, wanted: Parameters<FileServer['reached']>[0]): Promise<void> => server.reached(wanted).then(() => { told.push(name) })
+    const socket = connect(server.port, '127.0.0.1')
+    const waits = [wait('two', { operations: { GET: 2 } }), wait('one', { sockets: 1, inFlight: 1, operations: { GET: 1 } })]
+    socket.write('GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n')
+    await waits[1]
+    assert.deepEqual(told, ['one'])
+    const gone = wait('gone', { sockets: 0, inFlight: 0 })
+    await server.reached({ sockets: 1 })
+    assert.deepEqual(told, ['one'])
+    socket.destroy()
+    await gone
+    await ask('/a.txt')
+    await waits[0]
+    assert.deepEqual(told, ['one', 'gone', 'two'])
   })
 })

@@ -1,0 +1,111 @@
+/** One server with a filesystem on it for one run after another: what a run leaves behind can be told from what was there. */
+import { HttpFileSystem } from '../../implementations/http/index.js'
+import { crc32Text } from '../../implementations/s3/read.js'
+import { S3FileSystem } from '../../implementations/s3/index.js'
+import type { FileSystem } from '../../lib/filesystem/filesystem.js'
+import { startFileServer, startS3Server } from '../servers/index.js'
+import type { Counters, FaultRule, RecordedRequest } from '../servers/index.js'
+import { bigContent, content, old, text } from './content.js'
+import type { Answer, StoreName, WireRequest } from './types.js'
+
+export interface Store {
+  readonly name: StoreName
+  open (options: Readonly<Record<string, unknown>>, refused: boolean): FileSystem
+  /** Objects for one run; the path of their directory. `refused`: where nobody listens. */
+  seed (run: string, refused: boolean): Promise<string>
+  readonly big: string
+  stored (base: string, name: string): Promise<Uint8Array | undefined>
+  addFault (rule: FaultRule): Promise<void>
+  clearFaults (): Promise<void>
+  counters (): Promise<Counters>
+  resetCounters (): Promise<void>
+  /** What arrived since the counters were reset. */
+  requests (): Promise<readonly RecordedRequest[]>
+  describe (request: RecordedRequest): WireRequest
+  /** The requests that a rule must fit to spoil this one. */
+  match (request: WireRequest): NonNullable<FaultRule['match']>
+  /** Uploads below `base` that are neither completed nor aborted: how many have parts, and how many have none. */
+  uploads (base: string): Promise<{ readonly empty: number, readonly filled: number }>
+  /** Let go of the memory of what a run wrote. */
+  forget (base: string): Promise<void>
+  close (): Promise<void>
+}
+
+/** Nobody listens there, and nobody may without being root. */
+const nowhere = 'http://127.0.0.1:1'
+const patience = { timeoutMs: 5000, idleTimeoutMs: 2500 }
+
+const ranged = ({ rawHeaders }: RecordedRequest): boolean => rawHeaders.some((text, at) => at % 2 === 0 && text.toLowerCase() === 'range')
+
+/** As an object that was written with a checksum: whole reads are held to it. */
+function summed (data: Uint8Array | string): Record<string, string> { return { 'x-amz-checksum-crc32': crc32Text(Buffer.from(data)), 'x-amz-checksum-type': 'FULL_OBJECT' } }
+
+const documents = new Set(['ListBuckets', 'ListObjectsV2', 'CreateMultipartUpload', 'CompleteMultipartUpload', 'CopyObject', 'DeleteObjects'])
+
+export function answerOf (operation: string): Answer {
+  if (operation.startsWith('Head')) return 'head'
+  return operation === 'GetObject' ? 'content' : documents.has(operation) ? 'document' : 'empty'
+}
+
+export async function openS3 (): Promise<Store> {
+  const server = await startS3Server({ buckets: ['test'] })
+  const { endpoint, region, accessKeyId, secretAccessKey } = server
+  const keyOf = (base: string): string => base.slice('test/'.length)
+  await server.put('test', 'big', bigContent)
+  return {
+    name: 's3',
+    big: 'test/big',
+    open: (options, refused) => new S3FileSystem({ endpoint: refused ? nowhere : endpoint, region, credentials: { accessKeyId, secretAccessKey }, ...patience, ...options }),
+    seed: async run => {
+      const objects = { a: content, text, old, 'dir/one': content, 'dir/two': content, 'dir/sub/three': content }
+      for (const [name, data] of Object.entries(objects)) await server.put('test', `${run}/${name}`, data, summed(data))
+      return `test/${run}`
+    },
+    stored: (base, name) => server.get('test', `${keyOf(base)}/${name}`),
+    addFault: rule => server.addFault(rule),
+    clearFaults: () => server.clearFaults(),
+    counters: () => server.counters(),
+    resetCounters: () => server.resetCounters(),
+    requests: () => server.requests(),
+    describe: request => {
+      const { operation } = request
+      return { operation, label: ranged(request) ? `${operation} of a range` : operation, answer: answerOf(operation), ranged: ranged(request) }
+    },
+    match: ({ operation }) => ({ operation }),
+    uploads: async base => {
+      const mine = (await server.uploads('test')).filter(({ key }) => key.startsWith(`${keyOf(base)}/`))
+      const empty = mine.filter(({ parts }) => Object.keys(parts).length === 0).length
+      return { empty, filled: mine.length - empty }
+    },
+    forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') },
+    close: () => server.close()
+  }
+}
+
+export async function openHttp (ranges: boolean): Promise<Store> {
+  const files = { 'r/a': content, 'r/text': text, 'r/dir/one': content, 'r/dir/two': content, 'r/dir/sub/three': content, big: bigContent }
+  const server = await startFileServer({ files, ranges })
+  return {
+    name: ranges ? 'http' : 'http without ranges',
+    big: `${server.endpoint}/big`,
+    open: options => new HttpFileSystem({ ...patience, ...options }),
+    seed: async (_run, refused) => `${refused ? nowhere : server.endpoint}/r`,
+    stored: async () => undefined,
+    addFault: rule => server.addFault(rule),
+    clearFaults: () => server.clearFaults(),
+    counters: () => server.counters(),
+    resetCounters: () => server.resetCounters(),
+    requests: () => server.requests(),
+    describe: request => {
+      const page = request.target.endsWith('/')
+      const { method: operation } = request
+      const part = ranges && ranged(request)
+      const label = operation === 'HEAD' ? 'HEAD' : page ? 'GET of a page' : part ? 'GET of a range' : 'GET'
+      return { operation, label, answer: operation === 'HEAD' ? 'head' : page ? 'document' : 'content', ranged: part }
+    },
+    match: ({ operation, answer }) => operation === 'HEAD' ? { method: 'HEAD' } : { method: 'GET', key: answer === 'content' ? /[^/]$/ : /\/$/ },
+    uploads: async () => ({ empty: 0, filled: 0 }),
+    forget: async () => {},
+    close: () => server.close()
+  }
+}

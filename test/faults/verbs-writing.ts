@@ -1,0 +1,125 @@
+/** The verbs that write, on stores that can. */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Mapper } from '../../lib/index.js'
+import { content, equal, MiB, old, oneOf, pattern, text } from './content.js'
+import type { Scene, VerbForm } from './types.js'
+
+/** Two parts: the smallest that S3 takes, and a few bytes. */
+const twoParts = pattern(5 * MiB + 100, 4)
+const partBytes = 5 * MiB
+const enough = new Error('enough')
+
+/** A write of `data` over the object `old`: whole or not at all. */
+function writing (name: string, data: Uint8Array, write: (scene: Scene, path: string) => Promise<unknown>, more: Partial<VerbForm> = {}): VerbForm {
+  return {
+    name,
+    run: async scene => {
+      await write(scene, `${scene.base}/old`)
+      equal((await scene.stored('old'))!, data)
+    },
+    holds: async scene => { oneOf(await scene.stored('old'), old, data) },
+    ...more
+  }
+}
+
+const writingParts = (scene: Scene, path: string): Promise<unknown> => scene.fs.withFile(path, 'w', file => file.write(twoParts), { partBytes })
+
+export const writes: readonly VerbForm[] = [
+  writing('pipeFile', content, ({ fs }, path) => fs.pipeFile(path, content)),
+  {
+    name: 'pipeFile, exclusive',
+    run: async scene => {
+      await scene.fs.pipeFile(`${scene.base}/new`, content, { flag: 'wx' })
+      equal((await scene.stored('new'))!, content)
+    },
+    holds: async scene => { oneOf(await scene.stored('new'), undefined, content) }
+  },
+  writing('pipeFile over one version', content, async ({ fs }, path) => fs.pipeFile(path, content, { ifMatch: (await fs.info(path)).etag })),
+  writing('pipe', content, ({ fs }, path) => fs.pipe({ [path]: content })),
+  writing('writeText', Buffer.from(text), ({ fs }, path) => fs.writeText(path, text)),
+  writing('touch', new Uint8Array(0), ({ fs }, path) => fs.touch(path, { truncate: true })),
+  writing('withFile', content, ({ fs }, path) => fs.withFile(path, 'w', file => file.write(content))),
+  writing('withFile, in parts', twoParts, writingParts, { only: ['CreateMultipartUpload', 'CompleteMultipartUpload'], heavy: true }),
+  writing('withFile, between parts', twoParts, writingParts, { only: ['UploadPart'], from: 2, heavy: true }),
+  {
+    name: 'withFile, exclusive, in parts',
+    only: ['CompleteMultipartUpload'],
+    heavy: true,
+    run: async scene => {
+      await scene.fs.withFile(`${scene.base}/new`, 'wx', file => file.write(twoParts), { partBytes })
+      equal((await scene.stored('new'))!, twoParts)
+    },
+    holds: async scene => { oneOf(await scene.stored('new'), undefined, twoParts) }
+  },
+  {
+    name: 'withFile that throws, in parts',
+    only: ['AbortMultipartUpload'],
+    heavy: true,
+    run: async scene => {
+      await assert.rejects(scene.fs.withFile(`${scene.base}/old`, 'w', async file => {
+        await file.write(twoParts)
+        throw enough
+      }, { partBytes }), (error: unknown) => {
+        if (error !== enough) throw error
+        return true
+      })
+    },
+    holds: async scene => { equal((await scene.stored('old'))!, old) }
+  },
+  writing('createWriteStream', content, ({ fs }, path) => pipeline(Readable.from([content]), fs.createWriteStream(path))),
+  writing('writable', content, ({ fs }, path) => Readable.toWeb(Readable.from([content])).pipeTo(fs.writable(path))),
+  writing('transaction', content, ({ fs }, path) => fs.transaction(() => fs.pipeFile(path, content))),
+  writing('put', content, async ({ fs, local }, path) => {
+    await writeFile(local, content)
+    await fs.put(local, path)
+  }),
+  writing('cp', content, ({ fs, base }, path) => fs.cp(`${base}/a`, path)),
+  {
+    name: 'mv',
+    run: async scene => {
+      await scene.fs.mv(`${scene.base}/a`, `${scene.base}/moved`)
+      equal((await scene.stored('moved'))!, content)
+      assert.equal(await scene.stored('a'), undefined)
+    },
+    holds: async scene => {
+      const [from, to] = [await scene.stored('a'), await scene.stored('moved')]
+      assert.ok(from !== undefined || to !== undefined, 'it is in neither place')
+      for (const data of [from, to]) oneOf(data, undefined, content)
+    }
+  },
+  {
+    name: 'rm',
+    run: async scene => {
+      await scene.fs.rm(`${scene.base}/a`)
+      assert.equal(await scene.stored('a'), undefined)
+    }
+  },
+  {
+    name: 'rm of a tree',
+    run: async scene => {
+      await scene.fs.rm(`${scene.base}/dir`, { recursive: true })
+      for (const name of ['dir/one', 'dir/two', 'dir/sub/three']) assert.equal(await scene.stored(name), undefined)
+    },
+    holds: async scene => { equal((await scene.stored('a'))!, content) }
+  },
+  { name: 'Mapper.set', run: async scene => { await new Mapper(scene.fs, scene.base).set('new', content); equal((await scene.stored('new'))!, content) } }
+]
+
+/** Buckets, and directories that only a listing knows. */
+export const ofBuckets: readonly VerbForm[] = [
+  { name: 'info of a bucket', run: async ({ fs, base }) => { assert.equal((await fs.info(base.split('/')[0]!)).type, 'directory') } },
+  { name: 'ls of all buckets', run: async ({ fs, base }) => { assert.ok((await fs.ls('')).some(({ name }) => name === base.split('/')[0])) } },
+  { name: 'info of a directory', run: async ({ fs, base }) => { assert.equal((await fs.info(`${base}/dir`)).type, 'directory') } },
+  { name: 'mkdir', run: async ({ fs, bucket }) => { await fs.mkdir(bucket) } },
+  { name: 'makedirs', run: async ({ fs, bucket }) => { await fs.makedirs(bucket, { existOk: true }) } },
+  {
+    name: 'rmdir',
+    run: async ({ fs, bucket }) => {
+      await fs.mkdir(bucket)
+      await fs.rmdir(bucket)
+    }
+  }
+]

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { crc32c, crc32cText, joinCrc32c } from '../../../lib/net/index.js'
+
+/** Bit by bit, as RFC 3720 defines it. */
+function slow (data: Uint8Array): number {
+  let crc = -1
+  for (const byte of data) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+  }
+  return ~crc >>> 0
+}
+
+describe('crc32c()', () => {
+  it('gives the values of RFC 3720, B.4', () => {
+    const ascending = Uint8Array.from({ length: 32 }, (_, index) => index)
+    const values: ReadonlyArray<[Uint8Array, number]> = [
+      [new Uint8Array(0), 0], [Buffer.from('123456789'), 0xe3069283], [new Uint8Array(32), 0x8a9136aa], [new Uint8Array(32).fill(255), 0x62a8ab43],
+      [ascending, 0x46dd794e], [ascending.toReversed(), 0x113fdb5c]
+    ]
+    for (const [data, expected] of values) assert.equal(crc32c(data), expected)
+  })
+
+  it('gives the same for any length, alignment and division', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(9), fc.nat(100), (data, offset, cut) => {
+      const memory = new Uint8Array(data.length + offset)
+      memory.set(data, offset)
+      const placed = memory.subarray(offset)
+      const whole = slow(data)
+      assert.equal(crc32c(placed), whole)
+      const [first, second] = [placed.subarray(0, cut), placed.subarray(cut)]
+      assert.equal(crc32c(second, crc32c(first)), whole)
+      assert.equal(joinCrc32c(crc32c(first), crc32c(second), second.length), whole)
+    }))
+  })
+
+  it('joins pieces of megabytes', () => {
+    const data = Uint8Array.from({ length: 3 * 1024 * 1024 + 5 }, (_, index) => index * 31 >>> 3)
+    const cut = 1024 * 1024 + 3
+    assert.equal(joinCrc32c(crc32c(data.subarray(0, cut)), crc32c(data.subarray(cut)), data.length - cut), crc32c(data))
+  })
+
+  it('is written as base64, the highest byte first', () => {
+    assert.equal(crc32cText(crc32c(Buffer.from('hello'))), 'mnG7TA==')
+  })
+})
