@@ -274,7 +274,10 @@ export class S3Engine {
   }
 
   close (): Promise<void> { return this.client.close() }
-  drop (): void { this.client.drop() }
+  drop (): void {
+    this.#versions.forget(undefined)
+    this.client.drop()
+  }
 }
 
 /**

@@ -215,6 +215,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
 
   /** Wait for work begun before this call, then release clients. Idempotent. A later use opens them again. */
   async close (): Promise<void> {
+    this.#listings?.invalidate() // now for what begins after this call, and below for what that work lists until its end
     await Promise.all(pendingOf(this.#group).map(scope => scope.whenEnded()))
     this.#listings?.invalidate()
     await this._close()

@@ -1,4 +1,3 @@
-import { journalAdd } from '../resources/index.js'
 import type { JournalTicket } from '../resources/index.js'
 import type { Descriptor } from './descriptor.js'
 
@@ -20,6 +19,7 @@ export interface UploadRecord {
  */
 export async function noteUpload (protocol: string, describe: () => Descriptor, path: string, uploadId: string): Promise<JournalTicket | undefined> {
   try {
+    const { journalAdd } = await import('../resources/index.js') // most programs never come here
     return await journalAdd({ kind: uploadKind, data: { protocol, descriptor: described(describe), path, uploadId } satisfies UploadRecord })
   } catch {
     return undefined

@@ -1,14 +1,11 @@
 /**
- * The demonstration: real shards on an S3 server, read through worker threads, through cluster children, and with a worker
+ * The demonstration: real shards on an S3 or GCS server, read through worker threads, through cluster children, and with a worker
  * killed in mid-read; every byte is checked. Exit code 0: all checks held; 1: one did not; 2: wrong arguments; 130: Ctrl-C.
  */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { filesystem } from '../../lib/index.js'
-import type { FileSystem, OwnerTag } from '../../lib/index.js'
+import type { OwnerTag } from '../../lib/index.js'
 import type { LoaderStats } from '../../lib/loader/index.js'
-import { spawnS3Server } from '../../test/servers/index.js'
-import type { S3Server } from '../../test/servers/index.js'
 import { readInCluster } from './cluster.js'
 import { Ledger } from './ledger.js'
 import type { EpochCheck } from './ledger.js'
@@ -19,17 +16,15 @@ import { megabytes, ProgressLine } from './progress.js'
 import { readEpoch } from './reading.js'
 import type { Reading } from './reading.js'
 import { collectSamples, planShards, shardSize, writeShards } from './shards.js'
+import { openStore } from './stores.js'
+import type { DemoStore } from './stores.js'
 import { formatTable } from './table.js'
 import { sendToThread } from './travel.js'
 
 const bucket = 'demo'
 
-interface Stage {
+interface Stage extends DemoStore {
   readonly options: DemoOptions
-  readonly server: S3Server
-  readonly fs: FileSystem
-  /** What a child must have in its environment to be the same somebody. */
-  readonly env: Readonly<Record<string, string>>
   readonly signal: AbortSignal
   readonly ledger: Ledger
 }
@@ -125,9 +120,9 @@ async function withDeath ({ options, server, fs, signal, ledger }: Stage, paths:
 async function nothingLeft ({ server, fs }: Stage): Promise<void> {
   await fs.close()
   const { sockets, uploads } = await leftovers(server, bucket)
-  say(`  sockets left ${sockets}, multipart uploads left ${uploads}`)
+  say(`  sockets left ${sockets}, unfinished uploads left ${uploads}`)
   expect(sockets === 0, `${sockets} sockets left`)
-  expect(uploads === 0, `${uploads} multipart uploads left`)
+  expect(uploads === 0, `${uploads} unfinished uploads left`)
 }
 
 async function tell (stage: Stage): Promise<void> {
@@ -146,12 +141,11 @@ async function tell (stage: Stage): Promise<void> {
 
 async function run (options: DemoOptions, signal: AbortSignal): Promise<void> {
   const started = performance.now()
-  await using server = await spawnS3Server({ buckets: [bucket], opaqueEtags: true })
-  const { endpoint, region, accessKeyId, secretAccessKey } = server
-  await using fs = filesystem('s3', { endpoint, region, credentials: { accessKeyId, secretAccessKey }, fresh: true })
-  const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: '', AWS_PROFILE: '' }
-  say(`forkfs: ${options.store} at ${endpoint}, process ${server.pid}\n`)
-  await tell({ options, server, fs, env, signal, ledger: new Ledger() })
+  const store = await openStore(options.store, bucket)
+  await using server = store.server
+  await using fs = store.fs
+  say(`forkfs: ${options.store} at ${server.endpoint}, process ${server.pid}\n`)
+  await tell({ options, server, fs, env: store.env, signal, ledger: new Ledger() })
   say(`\n${failures.length === 0 ? 'All checks hold' : `Failed: ${failures.join('; ')}`}, ${((performance.now() - started) / 1000).toFixed(1)} s`)
 }
 

@@ -1,6 +1,7 @@
 /** What the store's side has to say at the end. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Counters, S3Server } from '../../test/servers/index.js'
+import type { Counters } from '../../test/servers/index.js'
+import type { DemoStore } from './stores.js'
 
 const waitMsMost = 3000
 const stepMs = 20
@@ -12,7 +13,7 @@ export function requestsPerShard ({ gets }: Counters, paths: readonly string[]):
 }
 
 /** Connections that the server still holds, and uploads nobody finished. The ends of connections take a moment to arrive there. */
-export async function leftovers (server: S3Server, bucket: string): Promise<{ readonly sockets: number, readonly uploads: number }> {
+export async function leftovers (server: DemoStore['server'], bucket: string): Promise<{ readonly sockets: number, readonly uploads: number }> {
   let { sockets } = await server.counters()
   for (let waited = 0; sockets.open > 0 && waited < waitMsMost; waited += stepMs) {
     await sleep(stepMs)

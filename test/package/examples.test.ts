@@ -99,6 +99,13 @@ describe('an example', function () {
     assert.equal((await ended).code, 0)
   })
 
+  it('publishes a stream whole or not at all, and sends again what failed', async () => {
+    assert.deepEqual(await linesOf('streams'), [
+      'published layer 0;layer 1;layer 2;layer 3;', 'not published: out of memory', 'still layer 0;layer 1;layer 2;layer 3;',
+      'in two parts layer 0;layer 1; | layer 2;layer 3; 16+16', 'kept true', 'sent again a better model', 'recovered number number number'
+    ])
+  })
+
   it('loads samples, stops and resumes without loss', async () => {
     assert.deepEqual(await linesOf('data-loader'), ['taken before the stop 40', 'after it 60 and different in all 100'])
   })

@@ -25,6 +25,7 @@ const pinned: Readonly<Record<string, Entry>> = {
   './memory': { values: 'class MemoryFileSystem', types: 'MemoryOptions' },
   './http': { values: 'class HttpFileSystem', types: 'HttpFileInfo, HttpOptions' },
   './s3': { values: 'class S3FileSystem', types: 'S3Options' },
+  './gcs': { values: 'class GcsFileSystem', types: 'GcsOptions' },
   './loader': {
     values: 'class DataLoader, class SampleError',
     types: 'BytesSample, CustomReader, LoaderOptions, LoaderState, LoaderStats, ReaderContext, TarSample, WorkerStats'
@@ -32,7 +33,7 @@ const pinned: Readonly<Record<string, Entry>> = {
   './loader/bootstrap': { values: 'function serveLoader', types: '' },
   './workers': {
     values: 'class WorkerBootstrapError, class WorkerDiedError, function createPool, function getCallContext, function startWorker',
-    types: 'BootstrapFailure, CallContext, CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerKind, WorkerPool'
+    types: 'BootstrapFailure, CallContext, CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, SharingOptions, WorkerKind, WorkerPool'
   },
   './workers/bootstrap': { values: '', types: '' },
   './register': { values: '', types: '' },

@@ -49,20 +49,22 @@ describe('the demonstration', function () {
     assert.deepEqual(await readdir(folder), [])
   }
 
-  it('reads everything thrice, once with a worker killed, and leaves nothing', async () => {
-    const { code, lines, errors } = await demo(folder, ['--mb', '8'])
-    assert.equal(errors, '')
-    const epochs = lines.map(line => /samples expected (\d+), seen (\d+), duplicates (\d+), wrong bytes (\d+)/.exec(line)).filter(match => match !== null)
-    assert.equal(epochs.length, 3)
-    for (const [, expected, seen, duplicates, wrong] of epochs) {
-      assert.ok(Number(expected) > 0)
-      assert.deepEqual([seen, duplicates, wrong], [expected, '0', '0'])
-    }
-    assert.equal(lines.filter(line => line.includes('(SIGKILL)')).length, 1)
-    assert.ok(lines.includes('  sockets left 0, multipart uploads left 0'))
-    assert.equal(code, 0)
-    await assertNothingLeft()
-  })
+  for (const store of ['s3', 'gcs']) {
+    it(`reads everything thrice from ${store}, once with a worker killed, and leaves nothing`, async () => {
+      const { code, lines, errors } = await demo(folder, ['--mb', '8', '--store', store])
+      assert.equal(errors, '')
+      const epochs = lines.map(line => /samples expected (\d+), seen (\d+), duplicates (\d+), wrong bytes (\d+)/.exec(line)).filter(match => match !== null)
+      assert.equal(epochs.length, 3)
+      for (const [, expected, seen, duplicates, wrong] of epochs) {
+        assert.ok(Number(expected) > 0)
+        assert.deepEqual([seen, duplicates, wrong], [expected, '0', '0'])
+      }
+      assert.equal(lines.filter(line => line.includes('(SIGKILL)')).length, 1)
+      assert.ok(lines.includes('  sockets left 0, unfinished uploads left 0'))
+      assert.equal(code, 0)
+      await assertNothingLeft()
+    })
+  }
 
   it('ends with 130 and leaves nothing when it is interrupted', async () => {
     let interrupted = false

@@ -1,6 +1,5 @@
 import { close, closeSync, fstat, open, stat, unlink } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { isNodeError } from '../../errors/index.js'
 import { pause } from '../../owner/wait.js'
 import { backoffMs } from './driver.js'
@@ -25,6 +24,7 @@ export function loadNative (): Promise<Native | undefined> {
   return native
 }
 
+const { promisify } = process.getBuiltinModule('node:util')
 const [openFile, closeFile, statOpen, statPath, unlinkPath] = [promisify(open), promisify(close), promisify(fstat), promisify(stat), promisify(unlink)]
 
 /** Whether the locked file is the one that others find: the last holder may have removed it meanwhile. */

@@ -161,15 +161,20 @@ describe('the listings option', () => {
     equal(await lists(), 1)
   })
 
-  it('starts empty after reset(), after resetForFork() and after close()', async () => {
-    for (const end of [() => { fs.reset() }, () => { resetForFork() }, () => { void fs.close() }]) {
+  const ends: Readonly<Record<string, (fs: S3FileSystem) => Promise<void>>> = {
+    'reset()': async fs => { fs.reset() },
+    'resetForFork()': async () => { resetForFork() },
+    'close()': fs => fs.close()
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    it(`starts empty after ${name}`, async () => {
       await fs.ls('bucket/d')
       await store.server.resetCounters()
-      end()
+      await end(fs)
       await fs.ls('bucket/d')
       equal(await lists(), 1)
-    }
-  })
+    })
+  }
 
   it('deletes what is there, not what a listing said', async () => {
     await fs.ls('bucket/d')

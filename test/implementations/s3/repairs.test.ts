@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { resetForFork } from '../../../lib/index.js'
 import type { S3FileSystem } from '../../../implementations/s3/index.js'
 import type { S3Server, S3ServerOptions } from '../../servers/index.js'
 import { code, openFaulty } from './support.js'
@@ -170,5 +171,18 @@ describe('S3: repairs', () => {
     await writing.close()
     assert.equal(await aware.readText('kept/key'), 'fourth')
     await assert.rejects(aware.readText('kept/key?versionId=none'))
+  })
+
+  it('forgets the versions it saw at reset() and resetForFork(): another owner sees for itself', async () => {
+    await start({ versioning: ['kept'] })
+    const aware = open({ versionAware: true })
+    for (const reset of [() => { aware.reset() }, () => { resetForFork() }]) {
+      await aware.pipeFile('kept/again', 'seen')
+      await aware.info('kept/again')
+      await fs.pipeFile('kept/again', 'newer')
+      assert.equal(await aware.readText('kept/again'), 'seen')
+      reset()
+      assert.equal(await aware.readText('kept/again'), 'newer')
+    }
   })
 })

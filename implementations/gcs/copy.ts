@@ -1,0 +1,82 @@
+import { FsError, isFsError } from '../../lib/errors/index.js'
+import type { GcsPath } from './address.js'
+import { encodeSegment, objectPath, queryOf } from './address.js'
+import type { GcsClient } from './client.js'
+import { objectFields, parseJson, parseObject } from './replies.js'
+import type { ObjectResource } from './replies.js'
+
+export interface CopyContext {
+  readonly client: GcsClient
+  readonly from: GcsPath
+  readonly to: GcsPath
+  readonly signal: AbortSignal
+}
+
+interface RewriteReply { readonly done?: boolean, readonly rewriteToken?: string, readonly resource?: ObjectResource }
+
+/** Where a rewrite of large objects between places goes on; more calls than this are no copy. */
+const MAX_CALLS = 100_000
+
+/** By the store itself, in as many calls as it wants; type and metadata go along. A lost answer is asked for again with the same token. */
+export async function copyObject ({ client, from, to, signal }: CopyContext): Promise<void> {
+  const target = `${objectPath(from.bucket, from.object)}/rewriteTo/b/${encodeSegment(to.bucket)}/o/${encodeSegment(to.object)}`
+  let rewriteToken: string | undefined
+  for (let calls = 0; calls < MAX_CALLS; calls++) {
+    const query = queryOf({ sourceGeneration: from.generation, destinationKmsKeyName: client.settings.kmsKeyName, rewriteToken, fields: 'done,rewriteToken,resource(name,generation)' })
+    const reply: RewriteReply = await client.call({
+      operation: 'objects.rewrite', method: 'POST', path: `${from.bucket}/${from.object}`, target, query, headers: ['content-type', 'application/json'], body: Buffer.from('{}'),
+      pinned: from.generation !== undefined
+    }, signal, parseJson<RewriteReply>)
+    if (reply.done !== false) return
+    if (reply.rewriteToken === undefined) throw new FsError('FORKFS_PROTOCOL', 'a copy has more to do but no token for it', { path: `${to.bucket}/${to.object}` })
+    rewriteToken = reply.rewriteToken
+  }
+  throw new FsError('FORKFS_PROTOCOL', 'a copy does not come to its end', { path: `${to.bucket}/${to.object}` })
+}
+
+function describe ({ client, from, signal }: CopyContext, at: GcsPath = from): Promise<ObjectResource> {
+  const request = { operation: 'objects.get', method: 'GET', path: `${at.bucket}/${at.object}`, target: objectPath(at.bucket, at.object), query: `fields=${objectFields}` } as const
+  return client.call(request, signal, parseObject)
+}
+
+/**
+ * Move within a bucket in one step where the store can; else, and between buckets, copy and delete what was copied, unless it has
+ * changed meanwhile. @throws FsError ENOENT where there is no such object, FORKFS_CHANGED
+ */
+export async function moveObject (context: CopyContext): Promise<void> {
+  const { client, from, to, signal } = context
+  const source = await describe(context)
+  if (from.bucket === to.bucket && !client.lacks.has('moveTo') && await movedAtOnce(context, source)) return
+  await copyObject({ ...context, from: { ...from, generation: source.generation } })
+  const query = `ifGenerationMatch=${source.generation}`
+  let attempts = 0
+  await client.call({
+    operation: 'objects.delete', method: 'DELETE', path: `${from.bucket}/${from.object}`, target: objectPath(from.bucket, from.object), query, pinned: true,
+    attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
+  }, signal, () => undefined)
+}
+
+/** False where the store has no such call, which is remembered. */
+async function movedAtOnce (context: CopyContext, source: ObjectResource): Promise<boolean> {
+  const { client, from, to, signal } = context
+  let attempts = 0
+  try {
+    await client.call({
+      operation: 'objects.move', method: 'POST', path: `${from.bucket}/${from.object}`, target: `${objectPath(from.bucket, from.object)}/moveTo/o/${encodeSegment(to.object)}`,
+      query: queryOf({ ifSourceGenerationMatch: source.generation, fields: 'name,generation' }), headers: ['content-type', 'application/json'], body: Buffer.from('{}'),
+      attempted: attempt => { attempts = attempt }
+    }, signal, parseObject)
+    return true
+  } catch (error) {
+    if (signal.aborted || !isFsError(error)) throw error
+    // An earlier attempt whose answer was lost may have moved it.
+    if (attempts > 1 && isFsError(error, 'ENOENT', 'FORKFS_CHANGED')) {
+      const there = await describe(context, to).catch(() => undefined)
+      if (there !== undefined && there.crc32c === source.crc32c && there.size === source.size && Number(there.generation) > Number(source.generation)) return true
+    }
+    if (![400, 404, 405, 501].includes(error.status ?? 0)) throw error
+    await describe(context) // really the call that is missing, not the object
+    client.lacks.add('moveTo')
+    return false
+  }
+}

@@ -1,0 +1,329 @@
+import { FsError, isFsError } from '../../lib/errors/index.js'
+import type { ListOptions } from '../../lib/filesystem/core.js'
+import { directoryInfo } from '../../lib/filesystem/paths.js'
+import { readWhole } from '../../lib/filesystem/read-span.js'
+import type { FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import { Versions } from '../../lib/filesystem/versions.js'
+import { pagesAhead } from '../../lib/net/index.js'
+import type { ReplyHeaders } from '../../lib/net/index.js'
+import { bucketPath, checkObject, isBucket, objectPath, parsePath, queryOf } from './address.js'
+import type { GcsPath } from './address.js'
+import { GcsClient } from './client.js'
+import type { GcsClientOptions } from './client.js'
+import { copyObject, moveObject } from './copy.js'
+import { PageReader, parseBuckets, parseList } from './lists.js'
+import type { ListPage } from './lists.js'
+import type { ResolvedGcsOptions } from './options.js'
+import { loadStorage } from './peer.js'
+import { PartsCheck, readBeginning, readRange } from './read.js'
+import type { ReadContext } from './read.js'
+import { removeObjects } from './remove.js'
+import { hashOf, infoOf, listFields, objectFields, parseJson, parseObject } from './replies.js'
+import { generationOf, UploadWriter, writeWhole } from './writer.js'
+import type { WriteContext } from './writer.js'
+
+/** Bytes of a part that is read. */
+export const DEFAULT_PART = 8 * 1024 * 1024
+
+/** The verbs of GCS on the wire: all that a program which only imports forkfs does not need. */
+export class GcsEngine {
+  readonly client: GcsClient
+  readonly #settings: ResolvedGcsOptions
+  readonly #concurrency: number
+  readonly #versions = new Versions()
+
+  constructor (options: GcsClientOptions) {
+    this.#settings = options.settings
+    this.#concurrency = options.maxConcurrency
+    this.client = new GcsClient(options)
+  }
+
+  // ------------------------------------------------------------------------------------------------ paths
+
+  #at (path: string): GcsPath {
+    const at = parsePath(path, this.#settings.versionAware)
+    if (at.bucket !== '' && !isBucket(at.bucket)) throw new FsError('ENOENT', 'no bucket can have such a name', { path })
+    checkObject(at.object, path)
+    return at
+  }
+
+  /** A path that must name an object. */
+  #object (path: string): GcsPath {
+    const at = this.#at(path)
+    if (at.object === '') throw new FsError('EISDIR', at.bucket === '' ? 'it is the list of buckets' : 'it is a bucket', { path })
+    return at
+  }
+
+  #generation (path: string, { generation }: GcsPath): string | undefined {
+    return generation ?? (this.#settings.versionAware ? this.#versions.get(path) : undefined)
+  }
+
+  #see (path: string, generation: string | undefined): void {
+    if (this.#settings.versionAware) this.#versions.see(path, generation)
+  }
+
+  /** Forget which generations were seen, of one path or of all. */
+  forget (path: string | undefined): void { this.#versions.forget(path) }
+
+  // ------------------------------------------------------------------------------------------------ reading
+
+  async info (path: string, { signal }: Verb): Promise<FileInfo> {
+    const at = this.#at(path)
+    if (at.bucket === '') return directoryInfo('')
+    if (at.object === '') return this.#bucketInfo(at.bucket, signal!)
+    const generation = this.#generation(path, at)
+    try {
+      const request = {
+        operation: 'objects.get', method: 'GET', path, target: objectPath(at.bucket, at.object), query: queryOf({ generation, fields: objectFields }), pinned: generation !== undefined
+      } as const
+      const info = infoOf(path, { metadata: {}, ...await this.client.call(request, signal!, parseObject) })
+      this.#see(path, info.etag)
+      return info
+    } catch (error) {
+      if (!isFsError(error, 'ENOENT', 'EACCES') || generation !== undefined) throw error
+      return this.#listedInfo(path, at, error, signal!)
+    }
+  }
+
+  /** What a listing tells of a path: a directory, or a file that may be listed but not looked at. */
+  async #listedInfo (path: string, { bucket, object }: GcsPath, error: FsError, signal: AbortSignal): Promise<FileInfo> {
+    const looked = error.code === 'ENOENT'
+    const page = await this.#page(bucket, looked ? `${object}/` : object, { maxResults: looked ? 1 : 2, ...(looked ? {} : { delimiter: '/' }) }, signal)
+    if (looked) {
+      const more = page.items.length + page.prefixes.length > 0 || (page.nextToken !== undefined && await this.#hasMore(bucket, `${object}/`, page.nextToken, signal))
+      if (more) return directoryInfo(path)
+      throw error
+    }
+    const item = page.items.find(({ name }) => name === object)
+    if (item !== undefined) return infoOf(path, item)
+    if (page.prefixes.includes(`${object}/`)) return directoryInfo(path)
+    throw error
+  }
+
+  /** Pages may be empty and have others behind them. */
+  async #hasMore (bucket: string, prefix: string, token: string, signal: AbortSignal): Promise<boolean> {
+    for await (const page of pagesAhead(bucket, signal, (next, inner) => this.#page(bucket, prefix, { maxResults: 1, pageToken: next ?? token }, inner))) {
+      if (page.items.length + page.prefixes.length > 0) return true
+    }
+    return false
+  }
+
+  async #bucketInfo (bucket: string, signal: AbortSignal): Promise<FileInfo> {
+    try {
+      return await this.client.call({
+        operation: 'buckets.get', method: 'GET', path: bucket, target: bucketPath(bucket), query: 'fields=name,timeCreated,location,storageClass'
+      }, signal, reply => {
+        const { timeCreated, location, storageClass } = parseJson<{ readonly timeCreated?: string, readonly location?: string, readonly storageClass?: string }>(reply)
+        const more: Record<string, unknown> = {}
+        if (timeCreated !== undefined) more['created'] = new Date(timeCreated)
+        if (location !== undefined) more['location'] = location
+        if (storageClass !== undefined) more['storageClass'] = storageClass
+        return { ...directoryInfo(bucket), ...more }
+      })
+    } catch (error) {
+      // Whoever may use objects need not be allowed to see the bucket itself.
+      if (!isFsError(error, 'EACCES', 'FORKFS_CREDENTIALS')) throw error
+      await this.#page(bucket, '', { maxResults: 1 }, signal).catch(() => { throw error })
+      return directoryInfo(bucket)
+    }
+  }
+
+  async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    const at = this.#at(path)
+    if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
+    const base = at.object === '' ? '' : `${at.object}/`
+    const reader = new PageReader(at.bucket, base, temporary)
+    const ask = (pageToken: string | undefined, inner: AbortSignal): Promise<ListPage> =>
+      this.#page(at.bucket, base + prefix, { delimiter: recursive ? undefined : '/', pageToken }, inner)
+    for await (const page of pagesAhead(path, signal!, ask)) yield reader.entries(page)
+  }
+
+  #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
+    const whole = queryOf({ prefix: prefix === '' ? undefined : prefix, maxResults: 1000, ...query, fields: `nextPageToken,prefixes,items(${listFields})` })
+    return this.client.call({ operation: 'objects.list', method: 'GET', path: bucket, target: `${bucketPath(bucket)}/o`, query: whole }, signal, parseList)
+  }
+
+  async *#listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
+    const project = await this.client.projectId()
+    const ask = (pageToken: string | undefined, inner: AbortSignal): ReturnType<typeof this.client.call<ReturnType<typeof parseBuckets>>> => this.client.call({
+      operation: 'buckets.list', method: 'GET', path: '', target: '/storage/v1/b', query: queryOf({ project, pageToken, fields: 'nextPageToken,items(name,timeCreated)' })
+    }, inner, parseBuckets)
+    for await (const { buckets } of pagesAhead('', signal, ask)) {
+      if (!recursive) yield buckets.filter(({ name }) => name.startsWith(prefix))
+      else for (const { name } of buckets) yield* this.list(name, { recursive, signal })
+    }
+  }
+
+  #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
+    const at = this.#object(path)
+    const generation = generationOf(ifMatch, path) ?? this.#generation(path, at)
+    const seen = (headers: ReplyHeaders): void => { this.#see(path, headers['x-goog-generation']) }
+    return { client: this.client, bucket: at.bucket, object: at.object, generation, checksums: this.#settings.checksums, signal: signal!, into, seen }
+  }
+
+  async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+    return readRange(this.#reading(path, options), start, end)
+  }
+
+  /** The whole object, in parallel parts where it is long; its CRC32C is that of the parts in a row. */
+  async readAll (path: string, options: RangeOptions): Promise<RangeRead> {
+    const check = this.#settings.checksums ? new PartsCheck() : undefined
+    const read = await readWhole({
+      _concurrency: this.#concurrency,
+      _partBytes: DEFAULT_PART,
+      _readRange: async (name, start, end, inner) => {
+        const context = this.#reading(name, inner)
+        if (start > 0 || inner.into !== undefined) {
+          const part = await readRange(context, start, end)
+          check?.add(start, part.data)
+          return part
+        }
+        let hash: string | undefined
+        const first = await readBeginning({ ...context, seen: headers => { context.seen(headers); hash = hashOf(headers['x-goog-hash']) } }, DEFAULT_PART)
+        const isWhole = first.data.length === first.size // then it was checked when it came
+        check?.begin(isWhole ? undefined : hash)
+        check?.add(0, first.data)
+        return first
+      }
+    }, path, options as RangeOptions & { readonly signal: AbortSignal })
+    check?.end(read.data.length)
+    return read
+  }
+
+  // ------------------------------------------------------------------------------------------------ writing
+
+  #writable (path: string, options: Verb & WriteOptions): WriteContext {
+    const { bucket, object } = this.#object(path)
+    const { partBytes } = options
+    if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
+    return { client: this.client, bucket, object, signal: options.signal!, options }
+  }
+
+  async write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
+    const context = this.#writable(path, options)
+    return this.#writing(path, () => writeWhole(context, data))
+  }
+
+  async openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
+    const context = this.#writable(path, options)
+    // Told at once where it can be: a long write should not fail at its end.
+    if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
+    const writer = new UploadWriter(context)
+    return {
+      write: chunk => writer.write(chunk),
+      commit: () => this.#writing(path, () => writer.commit()),
+      abort: reason => writer.abort(reason)
+    }
+  }
+
+  async #there (path: string, { signal }: Verb): Promise<boolean> {
+    const { bucket, object } = this.#object(path)
+    const request = { operation: 'objects.get', method: 'GET', path, target: objectPath(bucket, object), query: 'fields=name,generation' } as const
+    return this.client.call({ ...request, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+  }
+
+  async delete (paths: readonly string[], { signal }: Verb): Promise<void> {
+    const objects = paths.map(path => this.#object(path))
+    try {
+      await removeObjects(this.client, objects, signal!)
+    } finally {
+      for (const path of paths) this.#versions.forget(path)
+    }
+  }
+
+  async copy (source: string, target: string, { signal }: Verb): Promise<void> {
+    const context = { client: this.client, from: this.#object(source), to: this.#object(target), signal: signal! }
+    await this.#writing(target, () => copyObject(context))
+  }
+
+  /** One object. @throws FsError FORKFS_NOT_SUPPORTED for a directory: there is nothing that moves all of it at once */
+  async rename (source: string, target: string, { signal }: Verb): Promise<void> {
+    const context = { client: this.client, from: this.#object(source), to: this.#object(target), signal: signal! }
+    try {
+      await this.#writing(target, () => moveObject(context))
+    } catch (error) {
+      if (!isFsError(error, 'ENOENT') || (await this.info(source, { signal }).catch(() => undefined))?.type !== 'directory') throw error
+      throw new FsError('FORKFS_NOT_SUPPORTED', 'a directory is moved object by object', { path: source, protocol: 'gs' })
+    } finally {
+      this.#versions.forget(source)
+    }
+  }
+
+  /** What was seen of a path before its write is not what is there afterwards, however the write ends. */
+  async #writing<T> (path: string, write: () => Promise<T>): Promise<T> {
+    try {
+      return await write()
+    } finally {
+      this.#versions.forget(path)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ buckets
+
+  /** Makes a bucket; below one there are no directories to make. */
+  async mkdir (path: string, { signal }: Verb): Promise<void> {
+    const { bucket, object } = parsePath(path)
+    if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
+    if (object !== '') return
+    if (!isBucket(bucket)) throw new FsError('EINVAL', 'no bucket can have such a name: 3 to 222 letters of a-z, 0-9, dot, dash and underscore', { path })
+    const query = queryOf({ project: await this.client.projectId(), fields: 'name' })
+    let attempts = 0
+    try {
+      await this.client.call({
+        operation: 'buckets.insert', method: 'POST', path: bucket, target: '/storage/v1/b', query, headers: ['content-type', 'application/json'],
+        body: Buffer.from(JSON.stringify({ name: bucket })), exclusive: true, attempted: attempt => { attempts = attempt }
+      }, signal!, () => undefined)
+    } catch (error) {
+      // An earlier attempt whose answer was lost may have made it: then it is ours to look at.
+      if (attempts < 2 || !isFsError(error, 'EEXIST')) throw error
+      await this.#bucketInfo(bucket, signal!).catch(() => { throw error })
+    }
+  }
+
+  async makedirs (path: string, options: Verb): Promise<void> {
+    const { object } = this.#at(path)
+    if (object !== '') return
+    try {
+      await this.mkdir(path, options)
+    } catch (error) {
+      if (!isFsError(error, 'EEXIST')) throw error
+    }
+  }
+
+  async rmdir (path: string, { signal }: Verb): Promise<void> {
+    const { bucket, object } = this.#at(path)
+    if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
+    if (object === '') {
+      let attempts = 0
+      await this.client.call({
+        operation: 'buckets.delete', method: 'DELETE', path, target: bucketPath(bucket), removesBucket: true,
+        attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
+      }, signal!, () => undefined)
+      return
+    }
+    const { items, prefixes } = await this.#page(bucket, `${object}/`, { maxResults: 2 }, signal!)
+    if (items.length + prefixes.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
+    if (items.some(({ name }) => name !== `${object}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
+    await this.client.call({ operation: 'objects.delete', method: 'DELETE', path, target: objectPath(bucket, `${object}/`) }, signal!, () => undefined)
+  }
+
+  /** By the SDK, which knows how each kind of account signs. */
+  async sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
+    const at = this.#object(path)
+    const { endpoint, projectId } = this.#settings
+    const Storage = loadStorage()
+    const storage = new Storage({ ...await this.client.signer(), apiEndpoint: endpoint, ...(projectId === undefined ? {} : { projectId }) })
+    const generation = this.#generation(path, at)
+    const [url] = await storage.bucket(at.bucket).file(at.object).getSignedUrl({
+      version: 'v4', action: method === 'GET' ? 'read' : 'write', expires: Date.now() + expiresSeconds * 1000, host: endpoint,
+      ...(generation === undefined ? {} : { queryParams: { generation } })
+    })
+    return url
+  }
+
+  close (): Promise<void> { return this.client.close() }
+  drop (): void {
+    this.#versions.forget(undefined)
+    this.client.drop()
+  }
+}

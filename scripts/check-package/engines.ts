@@ -1,0 +1,36 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { root, run } from './run.js'
+import { checkSnapshot } from './snapshot.js'
+import { nodes } from './tools.js'
+import type { Tools } from './tools.js'
+import type { Place } from './place.js'
+import { checkUsage } from './usage.js'
+
+/** What leans on Node itself: threads, processes, clones, snapshots, streams, sockets, imports; and one whole implementation. The rest is logic. */
+const leaning = [
+  'dist/test/process/{owner,travel,workers}/**/*.test.js', 'dist/test/package/{import,surface}.test.js', 'dist/test/unit/{owner,registry,workers,net}/*.test.js',
+  'dist/test/unit/file/{streams,local,local-writer}.test.js', 'dist/test/implementations/memory/*.test.js'
+]
+
+/**
+ * The installed package on other versions of Node, and the suites of this repository: on the lowest version none (the one that runs
+ * this check has run them all), on later lines those that lean on Node.
+ * @param whole all suites on all versions, which takes minutes for each
+ */
+export async function checkEngines (place: Place, tools: Tools, whole: boolean): Promise<void> {
+  for (const version of nodes) {
+    const node = tools.path(`node-${version}`, 'bin', 'node')
+    if (!await access(node).then(() => true, () => false)) {
+      console.log(`Node ${version}: left out, its binary is for Linux on x64`)
+      continue
+    }
+    await checkUsage(place, node)
+    await checkSnapshot(place, tools, node)
+    const suites = whole ? ['dist/test/**/*.test.js'] : version === nodes[0] ? [] : leaning
+    if (suites.length === 0) continue
+    const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')
+    const printed = await run({ cwd: root }, node, mocha, '--parallel', '--jobs', '2', '--reporter', 'dot', ...suites)
+    console.log(`${whole ? 'all suites' : 'the suites that lean on Node'}, on ${version}: ${/\d+ passing.*/.exec(printed)?.[0] ?? printed}`)
+  }
+}

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import type { GcsFileSystem } from '../../../implementations/gcs/index.js'
+import { code, openFaulty, openStore } from './support.js'
+import type { FaultyStore, Store } from './support.js'
+
+const padded = (index: number): string => String(index).padStart(7, '0')
+
+describe('GCS: listing and removing many', function () {
+  this.timeout(120_000)
+  let store: Store
+  let fs: GcsFileSystem
+  before(async () => {
+    store = await openStore()
+    fs = store.open()
+  })
+  after(() => store.close())
+
+  for (const count of [0, 1, 1000, 1001]) {
+    it(`lists ${count} objects and removes them`, async () => {
+      const root = `${store.bucket}/many-${count}`
+      const names = Array.from({ length: count }, (_, index) => `${root}/${padded(index)}&<é`)
+      await fs.pipe(new Map(names.map(name => [name, 'x'])))
+      assert.deepEqual(await fs.find(root), names)
+      if (count > 0) assert.deepEqual((await fs.ls(root)).map(({ name }) => name), names)
+      const seen: string[] = []
+      if (count > 0) for await (const { name } of fs.list(root, { recursive: true })) seen.push(name)
+      assert.deepEqual(seen, names)
+      if (count > 0) await fs.rm(names)
+      assert.deepEqual(await fs.find(root), [])
+    })
+  }
+
+  it('lists more directories than fit a page, each once', async () => {
+    const root = `${store.other}/wide`
+    const names = Array.from({ length: 1001 }, (_, index) => `${root}/${padded(index)}`)
+    await fs.pipe(new Map(names.map(name => [`${name}/object`, ''])))
+    const entries = await fs.ls(root)
+    assert.deepEqual(entries.map(({ name }) => name), names)
+    assert.ok(entries.every(({ type }) => type === 'directory'))
+    await fs.rm(root, { recursive: true })
+    assert.equal(await fs.exists(root), false)
+  })
+
+  it('removes what a list names, and says afterwards which was missing', async () => {
+    const at = (name: string): string => `${store.bucket}/gone/${name}`
+    await fs.pipe({ [at('a')]: 'a', [at('b')]: 'b', [at('c')]: 'c' })
+    await assert.rejects(fs.rm(`${store.bucket}/gone`), code('EISDIR'))
+    await fs.rm(at('a'))
+    await assert.rejects(fs.rm(at('a')), code('ENOENT'))
+    await assert.rejects(fs.rm([at('b'), at('a'), at('c')]), code('ENOENT', { path: at('a') }))
+    assert.equal(await fs.exists(`${store.bucket}/gone`), false)
+  })
+})
+
+describe('GCS: requests of listing and removing', function () {
+  this.timeout(60_000)
+  let running: FaultyStore
+  beforeEach(async () => { running = await openFaulty() })
+  afterEach(() => running.close())
+  const operations = async (): Promise<Readonly<Record<string, number>>> => (await running.server.counters()).operations
+
+  it('G6: lists 10,000 objects in order with one request for each page, naming the fields', async () => {
+    const { fs, server } = running
+    const names = Array.from({ length: 10_000 }, (_, index) => padded(index))
+    await server.putMany('test', names, 'x')
+    const seen: string[] = []
+    for await (const { name } of fs.list('test', { recursive: true })) seen.push(name.slice('test/'.length))
+    assert.deepEqual(seen, names)
+    const requests = await server.requests()
+    assert.ok(requests.length <= 11, `${requests.length} requests`)
+    for (const { target } of requests) assert.match(target, /[?&]fields=nextPageToken/)
+  })
+
+  it('G6: stops to ask when nobody reads on', async () => {
+    const { fs, server } = running
+    await server.putMany('test', Array.from({ length: 5000 }, (_, index) => padded(index)), 'x')
+    let seen = 0
+    for await (const _ of fs.list('test')) if (++seen === 10) break
+    assert.equal((await operations())['objects.list'], 1)
+  })
+
+  it('G6: takes empty pages and refuses a token that does not move on', async () => {
+    const { fs, server } = running
+    await server.putMany('test', Array.from({ length: 2500 }, (_, index) => `d/${padded(index)}`), 'x')
+    await server.addFault({ action: { type: 'emptyPage' }, match: { operation: 'objects.list', nth: 1 } })
+    assert.equal((await fs.find('test/d')).length, 2500)
+    await server.clearFaults()
+    await server.addFault({ action: { type: 'json', set: { nextPageToken: 'same' } }, match: { operation: 'objects.list', nth: 1 } })
+    await assert.rejects(fs.find('test/d'), { name: 'FsError' })
+  })
+
+  it('G7: keeps the heap flat over 100,000 keys', async function () {
+    const { fs, server } = running
+    if (global.gc === undefined) {
+      const { setFlagsFromString } = await import('node:v8')
+      setFlagsFromString('--expose-gc')
+    }
+    const { runInNewContext } = await import('node:vm')
+    const collect = runInNewContext('gc') as () => void
+    await server.putMany('test', Array.from({ length: 100_000 }, (_, index) => padded(index)), 'x')
+    let seen = 0
+    let first = 0
+    let most = 0
+    for await (const _ of fs.list('test', { recursive: true })) {
+      if (++seen % 10_000 !== 0) continue
+      collect()
+      const { heapUsed } = process.memoryUsage()
+      if (first === 0) first = heapUsed
+      most = Math.max(most, heapUsed)
+    }
+    assert.equal(seen, 100_000)
+    assert.ok(most - first < 8 * 1024 * 1024, `the heap grew by ${most - first} bytes`)
+  })
+
+  it('G21: removes 1,050 objects in 2 pages and 11 batches, and not their neighbours', async () => {
+    const { fs, server } = running
+    await server.putMany('test', Array.from({ length: 1050 }, (_, index) => `del/${padded(index)}`), 'x')
+    await server.putMany('test', ['del2/x', 'del', 'del.txt'], 'x')
+    await fs.rm('test/del/', { recursive: true })
+    const { batch, 'objects.list': lists } = await operations()
+    assert.ok(batch! <= 12, `${batch} batches`)
+    assert.ok(lists! <= 4, `${lists} pages`)
+    assert.deepEqual((await server.keys('test')).filter(key => key.startsWith('del/')), [])
+    assert.ok((await server.keys('test')).includes('del2/x'))
+  })
+
+  it('G21: asks again for parts of a batch that are missing or failed, whatever their order', async () => {
+    const { fs, server } = running
+    const names = Array.from({ length: 250 }, (_, index) => `d/${padded(index)}`)
+    await server.putMany('test', names, 'x')
+    await server.addFault({ action: { type: 'shuffle' }, match: { operation: 'batch' }, times: 10 })
+    await server.addFault({ action: { type: 'omit' }, match: { operation: 'objects.delete', nth: 3 } })
+    await server.addFault({ action: { type: 'status', status: 503 }, match: { operation: 'objects.delete', nth: 120 } })
+    await server.addFault({ action: { type: 'status', status: 429 }, match: { operation: 'objects.delete', nth: 200 } })
+    await fs.rm('test/d', { recursive: true })
+    assert.deepEqual(await server.keys('test'), [])
+  })
+
+  it('G21: takes what others removed meanwhile for removed, without asking for each object again', async () => {
+    const { fs, server } = running
+    await server.putMany('test', Array.from({ length: 150 }, (_, index) => `d/${padded(index)}`), 'x')
+    for (const nth of [5, 140]) await server.addFault({ action: { type: 'status', status: 404, applied: true }, match: { operation: 'objects.delete', nth } })
+    await fs.rm('test/d', { recursive: true })
+    assert.deepEqual(await server.keys('test'), [])
+    assert.deepEqual((await server.requests()).filter(({ operation }) => operation === 'objects.delete'), [])
+  })
+
+  it('G21: removes the rest when one object is refused, then rejects with the refusal', async () => {
+    const { fs, server } = running
+    const names = Array.from({ length: 150 }, (_, index) => padded(index))
+    await server.putMany('test', names, 'x')
+    await server.addFault({ action: { type: 'status', status: 403 }, match: { operation: 'objects.delete', key: names[77]! }, times: 10 })
+    await assert.rejects(fs.rm(names.map(name => `test/${name}`)), code('EACCES', { path: `test/${names[77]}` }))
+    assert.deepEqual(await server.keys('test'), [names[77]])
+  })
+
+  for (const status of [501, 404, 405]) {
+    it(`G21: removes one by one where batches are answered with ${status}, and remembers that`, async () => {
+      const { fs, server } = running
+      await server.putMany('test', Array.from({ length: 120 }, (_, index) => padded(index)), 'x')
+      await server.addFault({ action: { type: 'status', status }, match: { operation: 'batch' }, times: 10 })
+      await fs.rm('test/0*', { recursive: true })
+      assert.deepEqual(await server.keys('test'), [])
+      const asked = (await operations())['batch']!
+      await server.putMany('test', ['a', 'b'], 'x')
+      await fs.rm(['test/a', 'test/b'])
+      assert.equal((await operations())['batch'], asked)
+    })
+  }
+})
