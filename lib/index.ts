@@ -12,9 +12,10 @@ export type { OptionSpec, OptionTable } from './filesystem/options.js'
 export type { Stats } from './filesystem/stats.js'
 export type {
   BulkVerb, ByteRange, Bytes, Capabilities, Chunk, CompressionName, CopyOptions, FileHandle, FileInfo, OpenFlags, OpenOptions, Progress, RangeOptions,
-  RangeRead, ReadStrategyName, ReadVerb, StagedWriter, TreeVerb, Verb, WriteOptions
+  RangeRead, ReadStrategyName, ReadVerb, StagedWriter, TreeVerb, UnfinishedUpload, Verb, WriteOptions
 } from './filesystem/types.js'
 export { configure } from './registry/config.js'
+export { copy } from './registry/copy.js'
 export { clearInstanceCache } from './registry/instances.js'
 export { availableProtocols, loadImplementation, registerImplementation } from './registry/protocols.js'
 export type { Implementation, ImplementationLoader } from './registry/protocols.js'

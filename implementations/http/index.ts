@@ -19,8 +19,8 @@ export type { HttpOptions } from './options.js'
 export type { HttpFileInfo } from './info.js'
 
 /** Verbs that list, and among them those that take patterns. */
-const treeVerbs: ReadonlySet<string> = new Set(['cat', 'du', 'expandPath', 'find', 'get', 'glob', 'list', 'ls', 'walk'])
-const patternVerbs: ReadonlySet<string> = new Set(['cat', 'expandPath', 'get', 'glob'])
+const treeVerbs: ReadonlySet<string> = new Set(['cat', 'copy', 'du', 'expandPath', 'find', 'get', 'glob', 'list', 'ls', 'walk'])
+const patternVerbs: ReadonlySet<string> = new Set(['cat', 'copy', 'expandPath', 'get', 'glob'])
 
 /**
  * Files of web servers, read-only. Paths are full URLs, or relative to `baseUrl`; names that come back are full URLs. What is

@@ -34,9 +34,9 @@ export class S3Engine {
   readonly #settings: ResolvedS3Options
   readonly #concurrency: number
   readonly #versions = new Versions()
-  readonly #describe: () => Descriptor
+  readonly #describe: () => Descriptor | undefined
 
-  constructor (options: S3ClientOptions & { readonly describe: () => Descriptor }) {
+  constructor (options: S3ClientOptions & { readonly describe: () => Descriptor | undefined }) {
     this.#settings = options.settings
     this.#describe = options.describe
     this.#concurrency = options.maxConcurrency
@@ -173,7 +173,7 @@ export class S3Engine {
     const { bucket, key } = this.#object(path)
     const { partBytes } = options
     if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
-    const note: UploadContext['note'] = id => noteUpload('s3', this.#describe, `${bucket}/${key}`, id)
+    const note: UploadContext['note'] = id => noteUpload('s3', this.#describe(), `${bucket}/${key}`, id)
     return { client: this.client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options, note }
   }
 

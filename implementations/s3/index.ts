@@ -10,6 +10,7 @@ import type { S3Engine } from './engine.js'
 import { identityOf, resolveS3 } from './options.js'
 import type { ResolvedS3Options, S3Options } from './options.js'
 import { s3Options } from './option-table.js'
+import { described } from '../../lib/filesystem/upload-journal.js'
 import type { CredentialOffer } from '../../lib/net/credential-offers.js'
 import { s3Offers } from './share.js'
 import type { Credentials } from './sign.js'
@@ -54,7 +55,7 @@ export class S3FileSystem extends FileSystem {
         settings: this.#settings,
         expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
         parentKey: () => canonical(this._describe(false).options),
-        describe: () => this.toJSON()
+        describe: () => described(() => this.toJSON(), s3Options)
       })
       return this.#engine
     })

@@ -61,7 +61,7 @@ export async function put (core: Core, local: string | readonly string[], remote
 }
 
 /** What a child was told so far: a download that begins again counts bytes once. */
-class Meter {
+export class Meter {
   readonly #child: Progress | undefined
   #told = 0
   #now = 0
@@ -74,6 +74,9 @@ class Meter {
     this.#now = 0
     if (size !== undefined) this.tell(size)
   }
+
+  /** Whether any byte has arrived since begin(). */
+  get begun (): boolean { return this.#now > 0 }
 
   tell (size: number): void { this.#child?.setSize(size) }
 
@@ -139,7 +142,7 @@ async function downloadChunks ({ info: { name, size, etag }, from, meter }: Down
   if (size === undefined) meter.tell(writer.size)
 }
 
-function checkSize (path: string, got: number, announced: number | undefined): void {
+export function checkSize (path: string, got: number, announced: number | undefined): void {
   if (announced !== undefined && got !== announced) throw new FsError('FORKFS_CHANGED', `it has ${got} bytes where ${announced} were announced`, { path })
 }
 
@@ -163,7 +166,7 @@ async function downloadParts ({ limit, buffers }: DownloadJob, { info, from, met
 }
 
 /** Commit what `work` wrote, or leave nothing. */
-async function staged<W extends StagedWriter> (writer: W, work: (writer: W) => Promise<void>): Promise<void> {
+export async function staged<W extends StagedWriter> (writer: W, work: (writer: W) => Promise<void>): Promise<void> {
   try {
     await work(writer)
     await writer.commit()

@@ -8,6 +8,7 @@ import { readerOf } from '../file/reader.js'
 import type { RangeSource } from '../file/source.js'
 import { checkStrategy } from '../file/strategies.js'
 import { openWriteHandle } from '../file/writer.js'
+import { allowListeners } from '../owner/index.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
 import { notSupported } from './bound-core.js'
@@ -91,6 +92,7 @@ export async function openWriter (opener: Opener, path: string, lease: Lease, op
   }
   const { cache: _cache, blockBytes: _blockBytes, compression, signal: _signal, ...write } = options
   const staged = await opener.call('open', path, options, core => core.withSignal(lease.signal).openWriter(core.normalize(path), write), lease)
+  if (outer !== undefined) allowListeners(outer) // one signal over many open files is no leak
   outer?.addEventListener('abort', abort, { once: true })
   const writer: StagedWriter = {
     write: chunk => opener.call('write', path, { signal: outer }, () => staged.write(chunk), lease),

@@ -1,5 +1,6 @@
 import type { JournalTicket } from '../resources/index.js'
 import type { Descriptor } from './descriptor.js'
+import type { OptionTable } from './options.js'
 
 /** What the journal calls them. */
 export const uploadKind = 'upload'
@@ -17,16 +18,25 @@ export interface UploadRecord {
  * Write down an upload before its first part is sent; what is left of it is ended by recover() (lib/streams). Cost: one write and
  * one fdatasync, beside a request to the store. Where nothing can be written down the upload goes on without.
  */
-export async function noteUpload (protocol: string, describe: () => Descriptor, path: string, uploadId: string): Promise<JournalTicket | undefined> {
+export async function noteUpload (protocol: string, descriptor: Descriptor | undefined, path: string, uploadId: string): Promise<JournalTicket | undefined> {
   try {
     const { journalAdd } = await import('../resources/index.js') // most programs never come here
-    return await journalAdd({ kind: uploadKind, data: { protocol, descriptor: described(describe), path, uploadId } satisfies UploadRecord })
+    return await journalAdd({ kind: uploadKind, data: { protocol, descriptor, path, uploadId } satisfies UploadRecord })
   } catch {
     return undefined
   }
 }
 
-/** An instance with something of this thread in its options has no descriptor. */
-export function described (describe: () => Descriptor): Descriptor | undefined {
-  try { return describe() } catch { return undefined }
+/**
+ * What the journal may know of an instance. Secrets stay out, even those that the instance shares with workers: a journal lies on a disk. undefined: something in
+ * its options belongs to this thread.
+ */
+export function described (describe: () => Descriptor, table: OptionTable = {}): Descriptor | undefined {
+  try {
+    const { $forkfs } = describe()
+    const options = Object.entries($forkfs['options'] as object).filter(([name, value]) => table[name]?.secret !== true || value === 'anonymous')
+    return { $forkfs: { ...$forkfs, options: Object.fromEntries(options) } }
+  } catch {
+    return undefined
+  }
 }

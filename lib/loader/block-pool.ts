@@ -1,28 +1,27 @@
-/** Blocks of one size that came back, to be filled again: fresh memory costs the system a page fault for every 4 KiB. */
+/** Blocks that came back, to be filled again: fresh memory costs the system a page fault for every 4 KiB. */
 export class BlockPool {
-  readonly #blockBytes: number
-  readonly #free: ArrayBuffer[] = []
+  readonly #free = new Map<number, ArrayBuffer[]>()
 
-  constructor (blockBytes: number) {
-    this.#blockBytes = blockBytes
+  /** @param sizes of blocks that are kept; others are left to the garbage collector */
+  constructor (...sizes: readonly number[]) {
+    for (const size of sizes) this.#free.set(size, [])
   }
 
-  /** A block of at least so many bytes. */
+  /** A block of so many bytes. */
   take (bytes: number): ArrayBuffer {
-    if (bytes > this.#blockBytes) return new ArrayBuffer(bytes) // for a sample with a very long name
-    return this.#free.pop() ?? new ArrayBuffer(this.#blockBytes)
+    return this.#free.get(bytes)?.pop() ?? new ArrayBuffer(bytes)
   }
 
   put (blocks: readonly ArrayBuffer[]): void {
-    for (const block of blocks) if (block.byteLength === this.#blockBytes) this.#free.push(block)
+    for (const block of blocks) this.#free.get(block.byteLength)?.push(block)
   }
 
-  /** The packed block itself, or a short copy of one that is half empty: what is parked costs memory, and credit, as a whole. */
-  trim (block: ArrayBuffer): ArrayBuffer {
-    const used = new Uint32Array(block, 0, 2)[1]!
-    if (used > block.byteLength / 2) return block
-    const copy = block.slice(0, used)
-    this.put([block])
+  /** The packed table itself, or a short copy of one that is half empty: what is parked costs memory, and credit, as a whole. */
+  trim (table: ArrayBuffer): ArrayBuffer {
+    const used = new Uint32Array(table, 0, 2)[1]!
+    if (used > table.byteLength / 2) return table
+    const copy = table.slice(0, used)
+    this.put([table])
     return copy
   }
 }

@@ -7,9 +7,10 @@ import { realm } from '../owner/realm.js'
 import { WorkerBootstrapError } from '../workers/errors.js'
 import { givesUpShard } from './failures.js'
 import { Link } from './link.js'
-import { blockBytesFor } from './messages.js'
+import { blockSizesFor } from './messages.js'
 import type { FromWorker, SetupMessage } from './messages.js'
-import type { ReaderName, ReadSample } from './readers/index.js'
+import { bytesOf } from './readers/index.js'
+import type { PackedBlock, ReaderName, ReadSample } from './readers/index.js'
 import { Run } from './run.js'
 import type { Creditor, Job, Parked } from './run.js'
 import { WorkerRow } from './worker-row.js'
@@ -17,6 +18,7 @@ import { WorkerRow } from './worker-row.js'
 export interface CrewOptions {
   readonly workers: number
   readonly kind: WorkerKind
+  readonly workerUrl: URL | undefined
   readonly ordered: boolean
   readonly reader: { readonly name: ReaderName } | { readonly module: string }
   readonly setup: Omit<SetupMessage, 'kind' | 'owed' | 'reader'>
@@ -52,7 +54,7 @@ class Slot implements Creditor {
   owed = 0
   readonly known = new Set<FileSystem>()
 
-  giveBack (bytes: number, block: ArrayBuffer | undefined): void {
+  giveBack (bytes: number, block: PackedBlock | undefined): void {
     this.owed -= bytes
     this.link?.giveBack(bytes, block)
   }
@@ -208,12 +210,12 @@ export class Crew {
   }
 
   async #start (slot: Slot): Promise<void> {
-    const { kind, workers, filesystems, reader, setup } = this.#options
+    const { kind, workerUrl, workers, filesystems, reader, setup } = this.#options
     if (slot.started) this.#restarts++
     slot.started = true
     let link: Link
     try {
-      link = await Link.open({ kind, share: workers, filesystems, signal: this.#closing.signal }, {
+      link = await Link.open({ kind, workerUrl, share: workers, filesystems, signal: this.#closing.signal }, {
         message: (message, block) => { this.#receive(slot, message, block) },
         died: error => { this.#died(slot, error) }
       })
@@ -246,7 +248,7 @@ export class Crew {
     }
   }
 
-  #receive (slot: Slot, message: FromWorker, block: ArrayBuffer | undefined): void {
+  #receive (slot: Slot, message: FromWorker, block: PackedBlock | undefined): void {
     const run = this.#runs.get(message.run)
     if (message.kind === 'block') this.#park(slot, run, message, block!)
     else if (message.kind === 'opened') run?.opened(message.size, message.etag)
@@ -259,8 +261,8 @@ export class Crew {
     this.#options.onNews()
   }
 
-  #park (slot: Slot, run: Run | undefined, { at, skipped }: FromWorker & { readonly kind: 'block' }, block: ArrayBuffer): void {
-    const bytes = block.byteLength
+  #park (slot: Slot, run: Run | undefined, { at, skipped }: FromWorker & { readonly kind: 'block' }, block: PackedBlock): void {
+    const bytes = bytesOf(block)
     slot.owed += bytes
     this.#peakOwed = Math.max(this.#peakOwed, slot.owed)
     if (run === undefined || run.ended !== undefined) { slot.giveBack(bytes, block); return }
@@ -295,7 +297,7 @@ export class Crew {
   /** Without credit a worker waits, and its shard has no part in its death. */
   #mayRead ({ owed }: Slot): boolean {
     const { prefetchBytes } = this.#options.setup
-    return owed === 0 || owed + blockBytesFor(prefetchBytes) <= prefetchBytes
+    return owed === 0 || owed + blockSizesFor(prefetchBytes).most <= prefetchBytes
   }
 
   /** Nothing can go on. */

@@ -62,6 +62,18 @@ export class Delivery {
   get samples (): number { return this.#samples }
   get bytes (): number { return this.#bytes }
 
+  /** The next value where it is there and nobody waits before: most are, and need no promise of a request. */
+  takeOne (): { readonly value: unknown } | undefined {
+    if (this.#waiting.length > 0 || this.#raw.length > 0 || this.#buffer !== undefined || this.#reread !== undefined || this.#ended || this.#failure !== undefined) return undefined
+    const item = this.#options.crew.poll()
+    if (item?.kind === 'sample') {
+      this.#options.book.take(item.job.ordinal, item.sample.index, item.sample.offset)
+      return { value: this.#deliver(item.sample, item.row) }
+    }
+    if (item !== undefined) this.#meet(item)
+    return undefined
+  }
+
   /** `size` values, fewer before the end or an error, none at the end. In the order of the calls. */
   request (size: number): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
@@ -128,15 +140,19 @@ export class Delivery {
     while (this.#available() < size && !this.#ended && this.#failure === undefined) {
       const item = this.#options.crew.poll()
       if (item === undefined) return false
-      if (item.kind === 'failed') this.#break(item.error)
-      else if (item.kind === 'idle') this.#onIdle()
-      else if (this.#reread !== undefined) this.#keep(item)
-      else {
-        this.#raw.push(item)
-        if (item.kind === 'sample') this.#rawSamples++
-      }
+      this.#meet(item)
     }
     return true
+  }
+
+  #meet (item: Item): void {
+    if (item.kind === 'failed') this.#break(item.error)
+    else if (item.kind === 'idle') this.#onIdle()
+    else if (this.#reread !== undefined) this.#keep(item)
+    else {
+      this.#raw.push(item)
+      if (item.kind === 'sample') this.#rawSamples++
+    }
   }
 
   /** Values that could be given now. */
@@ -175,12 +191,12 @@ export class Delivery {
       else if (item.kind === 'sample') {
         if (values.length === size) break
         const leaving = this.#enter(item.job.ordinal, item.sample, item.row)
-        if (leaving !== undefined) values.push(this.#deliver(leaving))
+        if (leaving !== undefined) values.push(this.#deliver(leaving.sample, leaving.row))
       }
     }
     this.#raw.splice(0, used)
     if (this.#ended && this.#failure === undefined && this.#buffer !== undefined) {
-      for (let taken; values.length < size && (taken = this.#buffer.drain()) !== undefined;) values.push(this.#deliver(taken))
+      for (let taken; values.length < size && (taken = this.#buffer.drain()) !== undefined;) values.push(this.#deliver(taken.sample, taken.row))
     }
     return values
   }
@@ -192,7 +208,7 @@ export class Delivery {
     return this.#buffer === undefined ? taken : this.#buffer.push(taken)
   }
 
-  #deliver ({ sample, row }: Taken): unknown {
+  #deliver (sample: ReadSample, row: WorkerRow): unknown {
     this.#samples++
     this.#bytes += sample.bytes
     row.samples++

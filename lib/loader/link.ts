@@ -5,10 +5,15 @@ import { directDataChannels } from '../workers/data-channel.js'
 import type { DataChannel } from '../workers/data-channel.js'
 import type { RemoteWorker, WorkerKind } from '../workers/types.js'
 import { openDataChannel, startUnless } from '../workers/worker.js'
+import { workerSideName } from './messages.js'
 import type { FromWorker, ToWorker } from './messages.js'
+import { toBuffers } from './readers/index.js'
+import type { PackedBlock } from './readers/index.js'
 
 export interface LinkOptions {
   readonly kind: WorkerKind
+  /** The entry file of a bundled application. */
+  readonly workerUrl: URL | undefined
   /** How many workers divide what one filesystem may do at once. */
   readonly share: number
   /** Filesystems of the loader, for workers in this thread. */
@@ -18,7 +23,7 @@ export interface LinkOptions {
 }
 
 export interface LinkHandlers {
-  message (message: FromWorker, block: ArrayBuffer | undefined): void
+  message (message: FromWorker, block: PackedBlock | undefined): void
   /** It is gone, and nobody here had asked for it. Called at most once, after its last message. */
   died (error: unknown): void
 }
@@ -41,11 +46,13 @@ export class Link {
   /** @throws WorkerBootstrapError, FsError FORKFS_WORKER_DIED; nothing is left of the worker then */
   static async open (options: LinkOptions, handlers: LinkHandlers): Promise<Link> {
     if (options.kind === 'in-process') return Link.#openHere(options, handlers)
-    const worker = await startUnless({ kind: options.kind }, options.signal, options.share)
+    const { kind, workerUrl } = options
+    const worker = await startUnless({ kind, workerUrl }, options.signal, options.share)
     try {
+      const module = workerUrl === undefined ? new URL(/* webpackIgnore: true */ './worker-side.js', import.meta.url) : workerSideName
       const data = openDataChannel(worker)
-      const owner = await worker.call<OwnerTag>(new URL('./worker-side.js', import.meta.url), 'serveLoader')
-      return new Link(options.kind, owner, data, worker).#listen(handlers)
+      const owner = await worker.call<OwnerTag>(module, 'serveLoader')
+      return new Link(kind, owner, data, worker).#listen(handlers)
     } catch (error) {
       await worker.close({ force: true })
       throw error
@@ -60,7 +67,7 @@ export class Link {
   }
 
   #listen (handlers: LinkHandlers): this {
-    this.#data.onMessage((message, [block]) => { if (!this.#over) handlers.message(message as FromWorker, block) })
+    this.#data.onMessage((message, [table, data]) => { if (!this.#over) handlers.message(message as FromWorker, table === undefined ? undefined : { table, data }) })
     this.#data.onClose(() => { void this.#closed(handlers) })
     return this
   }
@@ -87,8 +94,8 @@ export class Link {
   send (message: ToWorker): void { void this.#data.post(message) }
 
   /** Give credit back, and the block with it where that costs nothing. */
-  giveBack (bytes: number, block: ArrayBuffer | undefined): void {
-    const blocks = block === undefined || this.#kind === 'process' ? [] : [block]
+  giveBack (bytes: number, block: PackedBlock | undefined): void {
+    const blocks = block === undefined || this.#kind === 'process' ? [] : toBuffers(block)
     void this.#data.post({ kind: 'back', bytes } satisfies ToWorker, blocks)
   }
 

@@ -118,12 +118,16 @@ export class DataLoader<T = unknown> implements AsyncIterable<T>, AsyncDisposabl
     this.#claimed = true
     let over = false
     const done: IteratorResult<V, undefined> = { done: true, value: undefined }
+    const requested = async (): Promise<IteratorResult<V, undefined>> => {
+      if (over) return done
+      if (second) throw closed('a loader is read once: make another for the next epoch, or share the iterator')
+      const values = await (this.#session ?? await this.#start()).delivery.request(size)
+      return values.length === 0 ? done : { done: false, value: shape(values) }
+    }
     return {
-      next: async () => {
-        if (over) return done
-        if (second) throw closed('a loader is read once: make another for the next epoch, or share the iterator')
-        const values = await (this.#session ?? await this.#start()).delivery.request(size)
-        return values.length === 0 ? done : { done: false, value: shape(values) }
+      next: () => {
+        const one = size > 1 || over || second ? undefined : this.#session?.delivery.takeOne()
+        return one === undefined ? requested() : Promise.resolve({ done: false, value: shape([one.value]) })
       },
       return: async () => {
         over = true
@@ -182,11 +186,12 @@ export class DataLoader<T = unknown> implements AsyncIterable<T>, AsyncDisposabl
   }
 
   #crew (shards: number, { filesystems }: ShardPlaces): Crew {
-    const { reader, workers = Math.min(defaultMostWorkers, availableParallelism(), Math.max(1, shards)), kind, ordered, progress } = this.#options
+    const { reader, workers = Math.min(defaultMostWorkers, availableParallelism(), Math.max(1, shards)), kind, workerUrl, ordered, progress } = this.#options
     const { onError, epoch, seed, rank, worldSize, prefetchBytes } = this.#options
     return new Crew({
       workers: Math.max(1, workers),
       kind: workers === 0 ? 'in-process' : kind,
+      workerUrl,
       ordered,
       reader: typeof reader === 'string' ? { name: reader } : { module: reader.href },
       setup: { onError, epoch, seed, rank, worldSize, prefetchBytes },

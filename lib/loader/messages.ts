@@ -1,6 +1,12 @@
 /** What a loader and its workers say to each other over their data channel. Plain data; blocks of bytes travel beside the message. */
 import type { Anchor, ReaderName } from './readers/types.js'
 
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Under this name a bundled entry brings along what the workers of a loader run; elsewhere it is looked up as a package. */
+export const workerSideName = 'forkfs/loader/bootstrap'
+
 /** The first message to a worker. */
 export interface SetupMessage {
   readonly kind: 'setup'
@@ -45,12 +51,29 @@ export type ToWorker = SetupMessage | FileSystemMessage | ReadMessage
 
 export type FromWorker =
   | { readonly kind: 'opened', readonly run: number, readonly size: number | undefined, readonly etag: string | undefined }
-  /** One block comes along. `at`: stored bytes of the shard used so far; `skipped`: broken samples left out so far in this run. */
+  /**
+   * A packed block comes along: its table, and the buffer that it refers to where there is one. `at`: stored bytes of the shard used so far; `skipped`: broken samples left
+   * out so far in this run.
+   */
   | { readonly kind: 'block', readonly run: number, readonly at: number, readonly skipped: number }
   /** The run is over, by its end or by an error (encoded). `resets`: of the worker's realm. */
   | { readonly kind: 'done', readonly run: number, readonly skipped: number, readonly resets: number, readonly failed: boolean, readonly error?: unknown }
 
-/** Size of a packed block: small enough that a few of them are within what a worker may park. */
-export function blockBytesFor (prefetchBytes: number): number {
-  return Math.min(1024 * 1024, Math.max(4096, Math.floor(prefetchBytes / 16) * 4))
+export interface BlockSizes {
+  /** Of a table. */
+  readonly table: number
+  /** Of one read of a shard. */
+  readonly read: number
+  /** Whether buffers that were read into travel with the tables: where three blocks are within what a worker may park. */
+  readonly lends: boolean
+  /** Most bytes of a packed block but for samples with very long names. */
+  readonly most: number
+}
+
+/** Sizes that go with what a worker may park. */
+export function blockSizesFor (prefetchBytes: number): BlockSizes {
+  const table = Math.min(MiB, Math.max(4096, Math.floor(prefetchBytes / 16) * 4))
+  const read = Math.min(4 * MiB, Math.max(64 * KiB, Math.floor(prefetchBytes / 16)))
+  const lends = 3 * (read + table) <= prefetchBytes
+  return { table, read, lends, most: lends ? read + table : table }
 }

@@ -1,9 +1,13 @@
+import { nearestName } from '../filesystem/options.js'
+import type { FileSystem } from '../filesystem/filesystem.js'
+import { revive } from '../registry/revive.js'
+import { entryUrl } from '../workers/options.js'
 import { readerNames } from './readers/index.js'
 import { resolveRank } from './plan.js'
 import type { LoaderOptions } from './types.js'
 
 const names = ['shards', 'reader', 'options', 'workers', 'kind', 'prefetchBytes', 'ordered', 'shuffle', 'rank', 'worldSize', 'even', 'epoch', 'onError',
-  'resume', 'progress', 'signal'] as const satisfies ReadonlyArray<keyof LoaderOptions>
+  'resume', 'progress', 'signal', 'workerUrl'] as const satisfies ReadonlyArray<keyof LoaderOptions>
 const shuffleNames = ['seed', 'buffer'] as const
 const defaultPrefetchBytes = 64 * 1024 * 1024
 
@@ -28,6 +32,7 @@ export interface ResolvedLoaderOptions {
   readonly resume: LoaderOptions['resume']
   readonly progress: LoaderOptions['progress']
   readonly signal: AbortSignal | undefined
+  readonly workerUrl: URL | undefined
 }
 
 /**
@@ -40,7 +45,7 @@ export interface ResolvedLoaderOptions {
 export function resolveLoaderOptions (options: LoaderOptions, env: Readonly<Record<string, string | undefined>>): ResolvedLoaderOptions {
   if (!isObject(options)) throw wrong('options', 'an object', options)
   knownNames(options, names, '')
-  const { shards, reader, workers, kind, prefetchBytes, ordered, epoch, even, onError, resume, progress, signal } = options
+  const { shards, reader, workers, kind, prefetchBytes, ordered, epoch, even, onError, resume, progress, signal, workerUrl } = options
   checkShards(shards)
   checkReader(reader)
   if (workers !== undefined) integer('workers', workers, 0)
@@ -55,8 +60,9 @@ export function resolveLoaderOptions (options: LoaderOptions, env: Readonly<Reco
   }
   if (signal !== undefined && !(isObject(signal) && 'aborted' in signal && typeof signal.addEventListener === 'function')) throw wrong('signal', 'an AbortSignal', signal)
   return {
-    shards, reader, options: options.options, workers, kind: kind ?? 'thread', prefetchBytes: prefetchBytes ?? defaultPrefetchBytes, ordered: ordered ?? true,
-    ...resolveShuffle(options.shuffle), ...resolveRank(options, env), even, epoch: epoch ?? 0, onError: onError ?? 'raise', resume, progress, signal
+    shards: arrived(shards), reader, options: options.options, workers, kind: kind ?? 'thread', prefetchBytes: prefetchBytes ?? defaultPrefetchBytes, ordered: ordered ?? true,
+    ...resolveShuffle(options.shuffle), ...resolveRank(options, env), even, epoch: epoch ?? 0, onError: onError ?? 'raise', resume, progress, signal,
+    workerUrl: workerUrl === undefined ? undefined : entryUrl(workerUrl)
   }
 }
 
@@ -84,6 +90,11 @@ function checkShards (shards: LoaderOptions['shards']): void {
   if (!Array.isArray(list)) throw wrong(name, 'a URL or path, or an array of them', list)
   if (list.length === 0) throw new RangeError(`Expected \`${name}\` to have at least one shard, got none`)
   list.forEach((shard: unknown, at) => { if (typeof shard !== 'string' || shard === '') throw wrong(`${name}[${at}]`, 'a URL or path', shard) })
+}
+
+/** What a worker got from its parent may be a descriptor yet. */
+function arrived (shards: LoaderOptions['shards']): LoaderOptions['shards'] {
+  return typeof shards === 'object' && 'fs' in shards ? { fs: revive(shards.fs, { allowModules: true }) as FileSystem, paths: shards.paths } : shards
 }
 
 function checkReader (reader: LoaderOptions['reader']): void {
@@ -125,29 +136,6 @@ function wrong (name: string, expected: string, value: unknown): TypeError {
 }
 
 function hint (name: string, known: readonly string[]): string {
-  const near = nearest(name, known)
+  const near = nearestName(name, known)
   return near === undefined ? '' : `; did you mean \`${near}\`?`
-}
-
-/** The known name with the fewest edits, if they are at most a third of its letters (and at least two). */
-export function nearest (name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined
-  let least = Infinity
-  for (const candidate of known) {
-    const distance = edits(name.toLowerCase(), candidate.toLowerCase())
-    if (distance < least && distance <= Math.max(2, candidate.length / 3)) [best, least] = [candidate, distance]
-  }
-  return best
-}
-
-/** Levenshtein, one row at a time. */
-function edits (a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > b.length) return Infinity
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
 }

@@ -1,7 +1,7 @@
 import type { FileSystem } from '../filesystem/filesystem.js'
 import type { Progress } from '../filesystem/types.js'
 import { Unpacker } from './readers/index.js'
-import type { ReaderName, ReadSample } from './readers/index.js'
+import type { PackedBlock, ReaderName, ReadSample } from './readers/index.js'
 import type { ShardStart } from './progress.js'
 import { ValueUnpacker } from './values.js'
 import type { BlockDecoder } from './values.js'
@@ -25,7 +25,7 @@ export interface Job {
 /** What lies here until the consumer asks: a block, or (of a worker that died) the samples of one. */
 export interface Parked {
   readonly bytes: number
-  readonly block: ArrayBuffer | undefined
+  readonly block: PackedBlock | undefined
   readonly samples: ReadSample[] | undefined
   /** Whom the bytes are counted for. */
   readonly slot: Creditor
@@ -35,7 +35,7 @@ export interface Parked {
 }
 
 /** The place of a worker, whoever fills it. */
-export interface Creditor { giveBack (bytes: number, block: ArrayBuffer | undefined): void }
+export interface Creditor { giveBack (bytes: number, block: PackedBlock | undefined): void }
 
 const maxDeaths = 3
 
@@ -123,7 +123,7 @@ export class Run {
     return this.#reader === undefined ? new ValueUnpacker(this.#reached.skip) : new Unpacker(this.#reader, this.job.shard)
   }
 
-  #decode (block: ArrayBuffer): ReadSample[] {
+  #decode (block: PackedBlock): ReadSample[] {
     const samples = this.#decoder.unpack(block)
     const last = samples.at(-1)
     if (last === undefined) return samples

@@ -1,7 +1,7 @@
 import type { FileSystem } from '../filesystem/filesystem.js'
 import type { FileHandle } from '../filesystem/types.js'
 import type { BlockPool } from './block-pool.js'
-import type { ShardInput } from './readers/types.js'
+import type { Lender, ShardInput } from './readers/types.js'
 
 export interface SourceOptions {
   /** Bytes of one read, and how many of them are under way at once. */
@@ -16,6 +16,8 @@ export interface SourceOptions {
    * waited for when the shard is left; without it they end with the signal.
    */
   readonly buffers: BlockPool | undefined
+  /** Give those buffers away with the bytes in them. */
+  readonly lends: boolean
 }
 
 /**
@@ -26,8 +28,10 @@ export class ShardSource implements ShardInput {
   readonly shard: string
   readonly size: number | undefined
   readonly etag: string | undefined
+  readonly lender: Lender | undefined
   readonly #file: FileHandle
   readonly #options: SourceOptions
+  readonly #loan = new Loan()
   #at = 0
 
   private constructor (shard: string, file: FileHandle, etag: string | undefined, options: SourceOptions) {
@@ -36,6 +40,7 @@ export class ShardSource implements ShardInput {
     this.etag = etag
     this.#file = file
     this.#options = options
+    if (options.lends) this.lender = this.#loan
   }
 
   static async open (fs: FileSystem, path: string, shard: string, options: SourceOptions): Promise<ShardSource> {
@@ -57,18 +62,27 @@ export class ShardSource implements ShardInput {
       for (let ahead = 0; ahead < readsAtOnce; ahead++) reads.ask()
       for (let data = await reads.next(); data !== undefined; data = await reads.next()) {
         reads.ask()
+        this.#loan.buffer = data.buffer instanceof ArrayBuffer ? data.buffer : undefined
         for (let at = 0; at < data.length; at += sliceBytes) {
           const slice = data.subarray(at, at + sliceBytes)
           this.#at += slice.length
+          this.#loan.last = at + sliceBytes >= data.length
           yield slice
           signal.throwIfAborted()
         }
-        reads.giveBack(data)
+        if (this.#loan.buffer !== undefined) reads.giveBack(data)
       }
     } finally {
       await reads.end()
     }
   }
+}
+
+class Loan implements Lender {
+  buffer: ArrayBuffer | undefined
+  last = false
+
+  take (): void { this.buffer = undefined }
 }
 
 /** Reads of consecutive parts, in order. */
@@ -97,9 +111,10 @@ class Reads {
   ask (): void {
     if (this.#next >= this.#size) return
     const end = Math.min(this.#next + this.#readBytes, this.#size)
+    const bytes = end - this.#next
     const read = this.#buffers === undefined
       ? this.#file.readRange(this.#next, end, { signal: this.#controller.signal })
-      : this.#readInto(new Uint8Array(this.#buffers.take(this.#readBytes), 0, end - this.#next), this.#next)
+      : this.#readInto(new Uint8Array(this.#buffers.take(bytes > this.#readBytes / 2 ? this.#readBytes : bytes), 0, bytes), this.#next)
     read.catch(() => {}) // seen when its turn comes, or not wanted any more
     this.#pending.push(read)
     this.#next = end

@@ -16,6 +16,8 @@ export interface LoaderOptions {
   readonly workers?: number | undefined
   /** @defaultValue 'thread' */
   readonly kind?: WorkerKind | undefined
+  /** Where the workers' entry file is, for bundled applications: a module that imports `forkfs/loader/bootstrap`. @defaultValue ours */
+  readonly workerUrl?: string | URL | undefined
   /** Workers read ahead of the consumer up to this many bytes each. @defaultValue 64 MiB */
   readonly prefetchBytes?: number | undefined
   /** Shards in their order and samples in theirs; false gives them as they come. @defaultValue true */
@@ -41,10 +43,11 @@ export interface LoaderOptions {
 
 /**
  * WebDataset: the files of one key, by what follows the first dot of their last name, in lower case. A file without a dot is `''`
- * of its whole name.
+ * of its whole name. The bytes are yours for good. `data.buffer` of a small file may hold its neighbours, as with a Buffer: transfer a
+ * `slice()`.
  */
 export interface TarSample { readonly key: string, readonly shard: string, readonly files: Readonly<Record<string, Bytes>> }
-/** A whole shard as it is stored. */
+/** A whole shard as it is stored. `data.buffer` of a small one may hold others, as with a Buffer: transfer a `slice()`. */
 export interface BytesSample { readonly shard: string, readonly data: Bytes }
 
 /** JSON. Counts what the consumer has taken, not what workers produced; survives another number of workers. */

@@ -3,10 +3,11 @@
  * made anew only when the consumer asks. Layout, 32-bit words: number of values, bytes of each; then the values.
  */
 import { fromBytes, toBytes, uncloneable } from '../workers/serialize.js'
+import type { PackedBlock } from './readers/block-layout.js'
 import type { ReadSample } from './readers/types.js'
 
 /** What turns the blocks of one run into samples again; `discard` forgets a sample that was begun. */
-export interface BlockDecoder { unpack (block: ArrayBuffer): ReadSample[], discard (): void }
+export interface BlockDecoder { unpack (block: PackedBlock): ReadSample[], discard (): void }
 
 export class ValuePacker {
   #values: Buffer[] = []
@@ -48,15 +49,15 @@ export class ValueUnpacker implements BlockDecoder {
     this.#index = first
   }
 
-  unpack (block: ArrayBuffer): ReadSample[] {
-    const view = new DataView(block)
+  unpack ({ table }: PackedBlock): ReadSample[] {
+    const view = new DataView(table)
     const count = view.getUint32(0, true)
     const samples: ReadSample[] = []
     let at = 4 + 4 * count
     for (let number = 0; number < count; number++) {
       const bytes = view.getUint32(4 + 4 * number, true)
       const index = this.#index++
-      samples.push({ index, position: index, offset: undefined, bytes, value: fromBytes(Buffer.from(block, at, bytes)), error: undefined })
+      samples.push({ index, position: index, offset: undefined, bytes, value: fromBytes(Buffer.from(table, at, bytes)), error: undefined })
       at += bytes
     }
     return samples

@@ -8,18 +8,16 @@ import { revive } from '../registry/revive.js'
 import { callDataChannel } from '../workers/context.js'
 import type { DataChannel } from '../workers/data-channel.js'
 import { BlockPool } from './block-pool.js'
-import { blockBytesFor } from './messages.js'
-import type { FromWorker, ReadMessage, SetupMessage, ToWorker } from './messages.js'
-import { newCounters, openReader } from './readers/index.js'
-import type { ReaderCounters } from './readers/index.js'
+import { blockSizesFor } from './messages.js'
+import type { BlockSizes, FromWorker, ReadMessage, SetupMessage, ToWorker } from './messages.js'
+import { bytesOf, newCounters, openReader, toBuffers } from './readers/index.js'
+import type { PackedBlock, ReaderCounters } from './readers/index.js'
 import { ShardSource } from './shard-source.js'
 import { ValuePacker } from './values.js'
 import type { CustomReader, ReaderContext } from './types.js'
 
-const KiB = 1024
-const MiB = 1024 * KiB
 /** Values of a custom reader travel together up to here. */
-const valueBytes = 256 * KiB
+const valueBytes = 256 * 1024
 const readsAtOnce = 3
 
 /** Called once in each thread and process of a loader. It goes on until its channel is closed. */
@@ -44,10 +42,8 @@ class ShardServer {
   #setup!: SetupMessage
   /** Bytes posted that did not come back. */
   #owed = 0
-  #blockBytes = 0
-  #readBytes = 0
+  #sizes!: BlockSizes
   #pool!: BlockPool
-  #buffers: BlockPool | undefined
   #room: (() => void) | undefined
   #run: Run | undefined
 
@@ -78,10 +74,8 @@ class ShardServer {
   #begin (setup: SetupMessage): void {
     this.#setup = setup
     this.#owed = setup.owed
-    this.#blockBytes = blockBytesFor(setup.prefetchBytes)
-    this.#pool = new BlockPool(this.#blockBytes)
-    this.#readBytes = Math.min(4 * MiB, Math.max(64 * KiB, Math.floor(setup.prefetchBytes / 16)))
-    if (this.#alone) this.#buffers = new BlockPool(this.#readBytes)
+    this.#sizes = blockSizesFor(setup.prefetchBytes)
+    this.#pool = new BlockPool(this.#sizes.table, ...this.#alone ? [this.#sizes.read] : [])
   }
 
   /** What can not be revived is told by the first shard that needs it. */
@@ -117,9 +111,9 @@ class ShardServer {
 
   async #readBuiltIn (run: Run, { path, shard, fs, skip, anchor, etag }: ReadMessage, name: Parameters<typeof openReader>[0]): Promise<void> {
     const { signal } = run.controller
-    const blockBytes = this.#blockBytes
+    const { read: readBytes, table: blockBytes, most, lends } = this.#sizes
     const source = await ShardSource.open(this.#filesystems[fs]!, path, shard, {
-      readBytes: this.#readBytes, readsAtOnce, sliceBytes: blockBytes, signal, etag, buffers: this.#buffers
+      readBytes, readsAtOnce, sliceBytes: blockBytes, signal, etag, buffers: this.#alone ? this.#pool : undefined, lends: lends && this.#alone
     })
     run.source = source
     try {
@@ -127,10 +121,10 @@ class ShardServer {
       const blocks = openReader(name).pack(source, {
         skip, anchor, signal, blockBytes, counters: run.counters, onError: this.#setup.onError, acquire: bytes => this.#pool.take(bytes)
       })
-      await this.#haveRoom(blockBytes, signal)
-      for await (const block of blocks) {
-        await this.#postBlock(run, this.#pool.trim(block))
-        await this.#haveRoom(blockBytes, signal)
+      await this.#haveRoom(most, signal)
+      for await (const { table, data } of blocks) {
+        await this.#postBlock(run, { table: this.#pool.trim(table), data })
+        await this.#haveRoom(most, signal)
       }
     } finally {
       await source.close()
@@ -142,9 +136,9 @@ class ShardServer {
     const reader = await customReader(module)
     const values: AsyncIterator<unknown> = reader(this.#filesystems[message.fs]!, message.path, this.#context(message, signal))
     const packer = new ValuePacker()
-    const limit = Math.min(valueBytes, this.#blockBytes)
+    const limit = Math.min(valueBytes, this.#sizes.table)
     const flush = async (): Promise<void> => {
-      if (packer.bytes > 0) await this.#postBlock(run, packer.take())
+      if (packer.bytes > 0) await this.#postBlock(run, { table: packer.take(), data: undefined })
     }
     let index = 0
     try {
@@ -173,9 +167,9 @@ class ShardServer {
     return { shard, index, epoch, seed, rank, worldSize, signal }
   }
 
-  async #postBlock (run: Run, block: ArrayBuffer): Promise<void> {
-    this.#owed += block.byteLength
-    await this.#post({ kind: 'block', run: run.number, at: run.source?.at ?? 0, skipped: run.counters.skipped }, [block])
+  async #postBlock (run: Run, block: PackedBlock): Promise<void> {
+    this.#owed += bytesOf(block)
+    await this.#post({ kind: 'block', run: run.number, at: run.source?.at ?? 0, skipped: run.counters.skipped }, toBuffers(block))
   }
 
   #post (message: FromWorker, blocks?: readonly ArrayBuffer[]): Promise<void> | undefined {
@@ -196,7 +190,7 @@ function stopped (): FsError {
 }
 
 async function customReader (module: string): Promise<CustomReader> {
-  const { default: reader } = await import(module) as { readonly default?: unknown }
+  const { default: reader } = await import(/* webpackIgnore: true */ module) as { readonly default?: unknown }
   if (typeof reader === 'function') return reader as CustomReader
   throw new TypeError(`Expected the default export of the reader ${module} to be an async generator function, got ${typeof reader}`)
 }

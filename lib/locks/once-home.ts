@@ -62,7 +62,10 @@ export class OnceHome {
       await rename(staging, this.current)
       return manifest
     } catch (error) {
-      if (epoch === realm.epoch) await rm(staging, removal)
+      if (epoch === realm.epoch) {
+        await rm(staging, removal)
+        await removeEmptyFolder(this.folder)
+      }
       throw error
     } finally {
       disarm()

@@ -66,6 +66,10 @@ export function hasDescriptor (value: unknown): boolean {
   return found
 }
 
+/** What a reviver made carries this on its prototype, where no message can put it. */
+const liveBrand = Symbol.for('forkfs.live.v1')
+function isLive (value: object): boolean { return (value as Record<symbol, unknown>)[liveBrand] === true }
+
 type Replace = (body: unknown) => unknown
 
 /** Own enumerable data property, without running a getter. */
@@ -110,8 +114,7 @@ function walk (value: unknown, depth: number, seen: Set<object>, replace: Replac
     return value
   }
   if (Object.prototype.toString.call(value) !== '[object Object]' || types.isProxy(value)) return value
-  const described = Object.getOwnPropertyDescriptor(value, '$forkfs')
-  if (described !== undefined) return 'value' in described ? replace(described.value) ?? value : value // a getter: it is live already
+  if (Object.hasOwn(value, '$forkfs')) return isLive(value) ? value : replace(ownValue(value, '$forkfs')) ?? value
   if (seen.has(value)) return value
   seen.add(value)
   for (const key of Object.keys(value)) {

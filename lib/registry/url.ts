@@ -72,7 +72,8 @@ export function checkAllowed (protocol: string, allowed: readonly string[] | und
   throw new FsError('FORKFS_NOT_ALLOWED', `'${protocol}' is not among the allowed protocols (${allowed.join(', ')})`, { protocol })
 }
 
-async function resolve (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>): Promise<[FileSystem, string]> {
+/** The filesystem of a URL, and the path as it is written: a closing slash says something to a copy. */
+export async function locate (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>): Promise<[FileSystem, string]> {
   checkUrlOptions(options as Record<string, unknown>, extra)
   const { protocol, path } = parseUrl(url)
   checkAllowed(protocol, options.allowedProtocols)
@@ -83,7 +84,11 @@ async function resolve (url: string | URL, options: UrlOptions, extra: ReadonlyS
     if (own !== undefined && !isRecord(own)) throw new TypeError(`Expected \`${alias}\` to be an object of options, got (${own === null ? 'null' : typeof own})`)
     Object.assign(given, own)
   }
-  const fs = filesystem(protocol, given)
+  return [filesystem(protocol, given), path]
+}
+
+async function resolve (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>): Promise<[FileSystem, string]> {
+  const [fs, path] = await locate(url, options, extra)
   return [fs, fs.normalize(path)]
 }
 

@@ -23,9 +23,9 @@ export interface Leftover extends JournalEntry {
 
 /**
  * Take care of one leftover: it may be called again for the same one (a crash in between), so a thing that is gone is done. `done`: the
- * entry, and the files it kept, may go. `keep`: for a later sweep.
+ * entry, and the files it kept, may go. `keep`: for a later sweep. A dry run asks as well, and notes nothing.
  */
-export type LeftoverHandler = (leftover: Leftover, options: { readonly signal: AbortSignal | undefined }) => Promise<'done' | 'keep'>
+export type LeftoverHandler = (leftover: Leftover, options: { readonly signal: AbortSignal | undefined, /** Only answer what would be done. */ readonly dryRun: boolean }) => Promise<'done' | 'keep'>
 
 export interface SweepOptions {
   /** Folders whose `forkfs-<uid>` is swept. @defaultValue FORKFS_TMPDIR; else the system's temporary folder and /dev/shm */
@@ -34,6 +34,8 @@ export interface SweepOptions {
   readonly journals?: boolean | undefined
   /** Only tell what would be done. @defaultValue false */
   readonly dryRun?: boolean | undefined
+  /** How long to wait for another process that is sweeping. @defaultValue 0 */
+  readonly patienceMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -63,7 +65,7 @@ export function handleLeftovers (kind: string, handler: LeftoverHandler): () => 
  */
 export async function sweep (options: SweepOptions = {}): Promise<SweepReport> {
   const bases = options.parents?.map(parent => forkfsPath(parent)) ?? knownBases()
-  return run(bases, { ...options, isDead: (owner, touchedAt) => !isAlive(owner, touchedAt), byAge: true, patienceMs: 0 })
+  return run(bases, { ...options, isDead: (owner, touchedAt) => !isAlive(owner, touchedAt), byAge: true, patienceMs: options.patienceMs ?? 0 })
 }
 
 /** The same for one dead owner, and for what else its process or thread held here. Waits a moment where another sweeps. */
@@ -169,34 +171,34 @@ async function sweepJournal (path: string, rules: Rules, counts: Counts): Promis
   const owner = toOwnerRecord(journal.owner)
   const kept = journal.open.flatMap(entry => entry.keeps ?? [])
   const dead = owner === undefined ? rules.byAge && Date.now() - touchedAt > untouchedMs : rules.isDead(owner, touchedAt)
-  if (!dead || rules.dryRun === true || rules.journals === false) {
+  if (!dead || rules.journals === false) {
     if (dead) counts.kept += journal.open.length
     return kept
   }
   return settle(path, journal, rules, counts)
 }
 
-async function settle (path: string, journal: ReadJournal, { signal }: Rules, counts: Counts): Promise<string[]> {
+async function settle (path: string, journal: ReadJournal, { signal, dryRun = false }: Rules, counts: Counts): Promise<string[]> {
   const keeps: string[] = []
   for (const entry of journal.open) {
     signal?.throwIfAborted()
     const handler = handlers.get(entry.kind)
     let answer: 'done' | 'keep' = 'keep'
     try {
-      answer = await handler?.({ ...entry, owner: journal.owner as OwnerTag }, { signal }) ?? 'keep'
+      answer = await handler?.({ ...entry, owner: journal.owner as OwnerTag }, { signal, dryRun }) ?? 'keep'
     } catch (error) {
       signal?.throwIfAborted()
       counts.failures.push(error)
     }
     if (answer === 'done') {
       counts.done++
-      await appendFile(path, `\n${JSON.stringify({ done: entry.id })}`)
+      if (!dryRun) await appendFile(path, `\n${JSON.stringify({ done: entry.id })}`)
     } else {
       counts.kept++
       keeps.push(...entry.keeps ?? [])
     }
   }
-  if (parseJournal(await readFile(path, 'utf8')).open.length === 0) await unlink(path)
+  if (!dryRun && parseJournal(await readFile(path, 'utf8')).open.length === 0) await unlink(path)
   return keeps
 }
 
@@ -219,11 +221,11 @@ async function sweepRoots (folder: string, keeps: readonly string[], rules: Rule
 async function sweepRoot (folder: string, path: string, keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
   if (!await isDeadRoot(path, rules)) return
   const kept = keeps.filter(file => file.startsWith(path + sep))
+  if (kept.length > 0) {
+    if (rules.dryRun !== true) await thinOut(path, kept)
+    return
+  }
   if (rules.dryRun !== true) {
-    if (kept.length > 0) {
-      await thinOut(path, kept)
-      return
-    }
     const gone = join(folder, `${trash}${randomHex(8)}`)
     await rename(path, gone) // only one can do it, and it is out of the way at once
     await deletePath(gone)

@@ -155,7 +155,7 @@ const environment = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'SystemRoot
 function launch (): Live {
   const { spawn } = process.getBuiltinModule('node:child_process')
   const env = Object.fromEntries(environment.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]]]))
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./tracker-process.js', import.meta.url)), trackerMark], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(/* webpackIgnore: true */ './tracker-process.js', import.meta.url)), trackerMark], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     detached: true, // a group of its own: a Ctrl-C, or a kill of our group, does not reach it
     windowsHide: true,

@@ -65,12 +65,13 @@ export function portChannel (port: MessagePort): Channel {
   }
 }
 
-/** Between the two ends of a channel: what may be let go of. */
+/** Between the two ends of a channel: what may be let go of; how large an array is on its way. */
 const takenVerb = 'taken'
+const expectVerb = 'expect'
 
 /** Processes: frames over a pipe of its own, so that nothing the worker prints and no `process.send` can get in between. */
 export function streamChannel (socket: Socket): Channel {
-  const link = new SegmentLink()
+  const link = new SegmentLink(bytes => { write({ kind: 'notice', verb: expectVerb, body: bytes }) })
   const write = (message: Envelope): void => {
     const bytes = link.pack(message) // also where it can not be sent any more: what can not be cloned is refused in either case
     if (socket.writable) writeFrame(socket, bytes)
@@ -80,6 +81,7 @@ export function streamChannel (socket: Socket): Channel {
     const message = value as Envelope
     if (taken.length > 0) write({ kind: 'notice', verb: takenVerb, body: taken })
     if (message.kind === 'notice' && message.verb === takenVerb) link.taken(message.body as readonly string[])
+    else if (message.kind === 'notice' && message.verb === expectVerb) link.expect(message.body as number)
     else if (failure === undefined || message.kind === 'notice') deliver(message)
     else if (message.kind === 'answer') deliver({ kind: 'answer', id: message.id, ok: false, error: encodeError(failure), unread: true })
     else write({ kind: 'answer', id: message.id, ok: false, error: encodeError(failure) })

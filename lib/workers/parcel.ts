@@ -75,17 +75,17 @@ function swapFor ({ maxBytes, mode, back }: BufferSharing, moved: ArrayBuffer[],
   }
 }
 
-function isContainer (value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false
+function isContainer (value: object): boolean {
+  if (types.isProxy(value)) return false
   if (Array.isArray(value) || types.isMap(value) || types.isSet(value)) return true
   return Object.prototype.toString.call(value) === '[object Object]' && !Object.hasOwn(value, '$forkfs')
 }
 
-/** Without running getters. */
+/** Getters run here and once more in the clone: what they give is cloned, whatever it is. */
 function parts (value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value
   if (types.isMap(value)) return [...value.keys(), ...value.values()]
-  if (Array.isArray(value) || types.isSet(value)) return value as Iterable<unknown>
-  return Object.values(Object.getOwnPropertyDescriptors(value)).flatMap(({ enumerable, value: part }) => enumerable === true ? [part as unknown] : [])
+  return types.isSet(value) ? value : Object.values(value)
 }
 
 /**
@@ -93,27 +93,29 @@ function parts (value: object): Iterable<unknown> {
  * recursion, so that no depth of data can end the stack. @returns `value` itself where nothing is replaced
  */
 function replaceArrays (value: unknown, swap: Swap): unknown {
-  const swaps = new Map<unknown, unknown>()
+  const swaps = new Map<object, NumericArray>()
   const parents = new Map<object, object[]>()
-  const visit = (part: unknown, parent: object | undefined): void => {
-    if (typeof part !== 'object' || part === null) return
+  const visit = (part: object, parent: object | undefined): void => {
+    const known = parents.get(part)
+    if (known !== undefined) {
+      if (parent !== undefined) known.push(parent)
+      return
+    }
     if (ArrayBuffer.isView(part)) {
-      if (!swaps.has(part)) swaps.set(part, arrayName(part) === undefined ? undefined : swap(part as NumericArray))
-      if (swaps.get(part) === undefined) return
+      const other = arrayName(part) === undefined ? undefined : swap(part as NumericArray)
+      if (other !== undefined) swaps.set(part, other)
     } else if (!isContainer(part)) {
       return
     }
-    const known = parents.get(part)
-    if (known === undefined) parents.set(part, parent === undefined ? [] : [parent])
-    else if (parent !== undefined) known.push(parent)
+    parents.set(part, parent === undefined ? [] : [parent])
   }
+  if (typeof value !== 'object' || value === null) return value
   visit(value, undefined)
   for (const item of parents.keys()) { // a map that grows while it is walked
-    if (!ArrayBuffer.isView(item)) for (const part of parts(item)) visit(part, item)
+    if (ArrayBuffer.isView(item)) continue
+    for (const part of parts(item)) if (typeof part === 'object' && part !== null) visit(part, item)
   }
-  const found = [...swaps].flatMap(([view, other]) => other === undefined ? [] : [view as object])
-  if (found.length === 0) return value
-  return rebuild(value, swaps, ancestors(found, parents))
+  return swaps.size === 0 ? value : rebuild(value, swaps, ancestors([...swaps.keys()], parents))
 }
 
 function ancestors (found: readonly object[], parents: ReadonlyMap<object, readonly object[]>): ReadonlySet<object> {

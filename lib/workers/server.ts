@@ -149,7 +149,8 @@ export class WorkerServer {
   /** Without a promise in between where module and arguments are ready: calls begin in the order in which they came. */
   #call ({ module, name, args }: CallBody, call: ActiveCall): unknown {
     const loaded = this.#modules.get(module) ?? this.#import(module)
-    const live = arrive(args) as readonly unknown[] | Promise<readonly unknown[]>
+    // After the module: it may bring the types of what it takes (a Checkpoint).
+    const live = (loaded instanceof Promise ? loaded.then(() => arrive(args)) : arrive(args)) as readonly unknown[] | Promise<readonly unknown[]>
     const begin = (exports: Module, values: readonly unknown[]): unknown => {
       const fn = Object.hasOwn(exports, name) ? exports[name] : undefined
       if (typeof fn !== 'function') throw new TypeError(`Expected \`${name}\` to be a function that ${module} exports, got ${typeof fn}`)

@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { numbers } from './meter.js'
-import { bigKey, bucket, patternBytes, shardKey, smallBytes, smallKey } from './sizes.js'
+import { bigKey, bucket, checkpointFileKey, checkpointFiles, patternBytes, shardKey, smallBytes, smallKey } from './sizes.js'
 import type { Sizes } from './types.js'
 
 const keysPerPage = 1000
@@ -91,18 +91,31 @@ export function * listPages (keys: number): Generator<[token: string, page: stri
   const pages = Math.ceil(keys / keysPerPage)
   for (let page = 0; page < pages; page++) {
     const count = Math.min(keysPerPage, keys - page * keysPerPage)
-    const entries = Array.from({ length: count }, (_, index) => entry(page * keysPerPage + index)).join('')
-    const more = page + 1 < pages
-    yield [`page${page}`, '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
-      `<Name>${bucket}</Name><Prefix></Prefix><KeyCount>${count}</KeyCount><MaxKeys>${keysPerPage}</MaxKeys><IsTruncated>${more}</IsTruncated>` +
-      `${entries}${more ? `<NextContinuationToken>page${page + 1}</NextContinuationToken>` : ''}</ListBucketResult>`]
+    const entries = Array.from({ length: count }, (_, index) => entry(page * keysPerPage + index))
+    yield [`page${page}`, pageOf(entries, page + 1 < pages ? `page${page + 1}` : undefined)]
   }
+}
+
+/** The files of the checkpoint. */
+export function checkpointPage (fileBytes: number): string {
+  return pageOf(Array.from({ length: checkpointFiles }, (_, index) => contents(checkpointFileKey(index), 1, fileBytes)), undefined)
+}
+
+function pageOf (entries: readonly string[], next: string | undefined): string {
+  const more = next !== undefined
+  return '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
+    `<Name>${bucket}</Name><Prefix></Prefix><KeyCount>${entries.length}</KeyCount><MaxKeys>${keysPerPage}</MaxKeys><IsTruncated>${more}</IsTruncated>` +
+    `${entries.join('')}${more ? `<NextContinuationToken>${next}</NextContinuationToken>` : ''}</ListBucketResult>`
 }
 
 function entry (number: number): string {
   const key = `training/shard-${String(Math.floor(number / 500)).padStart(6, '0')}/sample-${String(number).padStart(12, '0')}.jpeg`
+  return contents(key, number, 1000 + number % 100_000)
+}
+
+function contents (key: string, number: number, size: number): string {
   const etag = number.toString(16).padStart(32, '0')
   const time = new Date(Date.UTC(2026, 0, 1) + number * 1000).toISOString()
-  return `<Contents><Key>${key}</Key><LastModified>${time}</LastModified><ETag>&quot;${etag}&quot;</ETag><Size>${1000 + number % 100_000}</Size>` +
+  return `<Contents><Key>${key}</Key><LastModified>${time}</LastModified><ETag>&quot;${etag}&quot;</ETag><Size>${size}</Size>` +
     '<StorageClass>STANDARD</StorageClass></Contents>'
 }

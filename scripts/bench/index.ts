@@ -13,7 +13,7 @@ import { dataFolder, pattern, smallBody, writeData } from './data.js'
 import { loadText, machineText } from './machine.js'
 import { parseOptions, usage } from './options.js'
 import type { BenchOptions } from './options.js'
-import { findPython, installPeers, peerVersions } from './peers.js'
+import { findPython, installPeers, peerVersions, pythonPackages } from './peers.js'
 import { cacheFolder, libraryUrl, root } from './places.js'
 import { caseNames, caseSection, caseTable, caution, targetTable } from './report.js'
 import { runRounds } from './run.js'
@@ -89,8 +89,8 @@ async function measureWith (options: BenchOptions, signal: AbortSignal, cleanup:
   const store = chosen.some(({ name }) => name === 'small-get-minio') ? await startStore() : undefined
   if (store !== undefined) cleanup.push(() => store.close())
   const stage: Stage = {
-    quick: options.quick, sizes, cache: cacheFolder(), python,
-    endpoint: (nginx ?? fixed).endpoint, slowEndpoint: slow.endpoint, sinkEndpoint: fixed.endpoint,
+    quick: options.quick, sizes, cache: cacheFolder(), python, pythonPackages: await pythonPackages(python),
+    endpoint: (nginx ?? fixed).endpoint, slowEndpoint: slow.endpoint, sinkEndpoint: fixed.endpoint, gcsEndpoint: fixed.endpoint,
     minio: store === undefined ? undefined : { endpoint: store.endpoint, accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey }
   }
   const serverPids = [fixed, slow, ...(nginx === undefined ? [] : [nginx])].map(({ pid }) => pid)

@@ -8,8 +8,9 @@ import { cacheFolder, findProgram, packageVersion } from './places.js'
 
 const run = promisify(execFile)
 
-/** opendal is held at the newest version whose binary loads on Debian 12. */
-const packages = ['@aws-sdk/client-s3@^3.1169.0', '@aws-sdk/lib-storage@^3.1169.0', '@smithy/undici-http-handler@^3.2.4', 'minio@^8.0.7', 'opendal@0.49.2']
+/** Also those that the repository tests with: it may be used without them. opendal is held at the newest version whose binary loads on Debian 12. */
+const packages = ['@aws-sdk/client-s3@^3.1169.0', '@aws-sdk/lib-storage@^3.1169.0', '@smithy/undici-http-handler@^3.2.4', 'minio@^8.0.7', 'opendal@0.49.2', '@google-cloud/storage@^7.22.0']
+const pythonPeers = ['webdataset', 's3fs', 'gcsfs', 'obstore', 'joblib', 'numpy']
 
 async function show (command: string, args: readonly string[], cwd: string): Promise<void> {
   const child = spawn(command, args, { cwd, stdio: 'inherit' })
@@ -17,15 +18,15 @@ async function show (command: string, args: readonly string[], cwd: string): Pro
   if (code !== 0) throw new Error(`${command} ended with ${code ?? 'a signal'}`)
 }
 
-/** Fetch packages and make a Python with webdataset, in the cache folder: about 80 MB and 100 MB. */
+/** Fetch packages and make a Python with its peers, in the cache folder: about 100 MB and 250 MB. */
 export async function installPeers (say: (text: string) => void): Promise<void> {
   const folder = cacheFolder()
   mkdirSync(folder, { recursive: true })
   await show('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', ...packages], folder)
   const python = findProgram('python3')
-  if (python === undefined) { say('no python3: webdataset is left out'); return }
+  if (python === undefined) { say('no python3: its libraries are left out'); return }
   await show(python, ['-m', 'venv', join(folder, 'python')], folder)
-  await show(join(folder, 'python/bin/pip'), ['install', '--quiet', 'webdataset'], folder)
+  await show(join(folder, 'python/bin/pip'), ['install', '--quiet', ...pythonPeers], folder)
 }
 
 /** A Python that has webdataset: the one in the cache folder. */
@@ -35,9 +36,18 @@ export async function findPython (): Promise<string | undefined> {
   return run(python, ['-c', 'import webdataset']).then(() => python, () => undefined)
 }
 
+/** Which of the peers it can import. */
+export async function pythonPackages (python: string | undefined): Promise<readonly string[]> {
+  if (python === undefined) return []
+  const program = 'import importlib.util as u, sys; print(*[name for name in sys.argv[1:] if u.find_spec(name) is not None])'
+  return (await run(python, ['-c', program, ...pythonPeers])).stdout.trim().split(' ')
+}
+
 async function pythonVersions (python: string): Promise<string> {
   const program = 'import importlib.metadata as m, platform\ntry: torch = "torch " + m.version("torch")\nexcept Exception: torch = "without torch: its own processes"\n' +
-    'print("Python", platform.python_version() + ", webdataset", m.version("webdataset"), "(" + torch + ")")'
+    'have = {d.metadata["Name"]: d.version for d in m.distributions()}\n' +
+    `more = [name + " " + have[name] for name in ${JSON.stringify(pythonPeers.slice(1))} if name in have]\n` +
+    'print(", ".join(["Python " + platform.python_version(), "webdataset " + m.version("webdataset") + " (" + torch + ")", *more]))'
   return (await run(python, ['-c', program])).stdout.trim()
 }
 
@@ -50,7 +60,7 @@ async function firstLine (program: string, args: readonly string[]): Promise<str
 
 /** One line: what was compared. */
 export async function peerVersions (python: string | undefined): Promise<string> {
-  const named = ['undici', '@aws-sdk/client-s3', '@aws-sdk/lib-storage', '@smithy/undici-http-handler', 'minio', 'opendal'].flatMap(name => {
+  const named = ['undici', '@aws-sdk/client-s3', '@aws-sdk/lib-storage', '@smithy/undici-http-handler', 'minio', 'opendal', '@google-cloud/storage'].flatMap(name => {
     const version = packageVersion(name)
     return version === undefined ? [] : [`${name} ${version}`]
   })

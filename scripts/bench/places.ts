@@ -20,7 +20,7 @@ export function cacheFolder (): string {
 }
 
 /** The built library: the files that are published where they are built, else the modules they are made of. */
-export function libraryUrl (entry: 'index' | 'loader'): string {
+export function libraryUrl (entry: 'index' | 'loader' | 'checkpoint'): string {
   const published = new URL(`../../package/${entry}.js`, import.meta.url)
   if (existsSync(published)) return published.href
   return new URL(entry === 'index' ? '../../lib/index.js' : `../../lib/${entry}/index.js`, import.meta.url).href

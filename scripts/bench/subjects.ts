@@ -1,4 +1,5 @@
 /** The clients that are compared, made the way their documentation makes them. */
+import type { Readable } from 'node:stream'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { Dispatcher } from 'undici'
 import { importForkfs, importPeer, findPackage, findProgram } from './places.js'
@@ -46,7 +47,11 @@ export async function openUndici (endpoint: string, cache: string, connections: 
 }
 
 /** What is used of minio-js. */
-export interface Minio { getObject (bucket: string, key: string): Promise<NodeJS.ReadableStream> }
+export interface Minio {
+  getObject (bucket: string, key: string): Promise<Readable>
+  getPartialObject (bucket: string, key: string, offset: number, length: number): Promise<Readable>
+  listObjectsV2 (bucket: string, prefix: string, recursive: boolean): AsyncIterable<{ readonly size: number }>
+}
 
 export async function openMinio (endpoint: string, cache: string): Promise<Minio> {
   const { Client } = await importPeer<{ readonly Client: new (options: object) => Minio }>('minio', cache)
@@ -56,9 +61,10 @@ export async function openMinio (endpoint: string, cache: string): Promise<Minio
 
 /** What is used of opendal. */
 export interface Opendal {
-  read (path: string): Promise<Uint8Array>
+  read (path: string, options?: { readonly offset: bigint, readonly size: bigint }): Promise<Uint8Array>
   list (path: string, options: { readonly recursive: boolean }): Promise<ReadonlyArray<{ path (): string }>>
   reader (path: string): Promise<{ read (into: Uint8Array): Promise<bigint> }>
+  writer (path: string, options: { readonly chunk: bigint, readonly concurrent: number }): Promise<{ write (bytes: Uint8Array): Promise<void>, close (): Promise<void> }>
 }
 
 export async function openOpendal (endpoint: string, cache: string, bucket: string): Promise<Opendal> {

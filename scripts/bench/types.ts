@@ -19,6 +19,8 @@ export interface Sizes {
   readonly shardBytes: number
   readonly ranges: number
   readonly uploadBytes: number
+  /** Of one file of the checkpoint. */
+  readonly checkpointFileBytes: number
 }
 
 /** Where everything is that a measuring process needs. */
@@ -31,11 +33,15 @@ export interface Stage {
   readonly slowEndpoint: string
   /** Takes multipart uploads and forgets them. */
   readonly sinkEndpoint: string
+  /** Speaks the JSON API of Google Cloud Storage. */
+  readonly gcsEndpoint: string
   readonly minio: { readonly endpoint: string, readonly accessKeyId: string, readonly secretAccessKey: string } | undefined
   /** Folder of peers that are not in the repository. */
   readonly cache: string
   /** A Python that has webdataset. */
   readonly python: string | undefined
+  /** Packages that it has. */
+  readonly pythonPackages: readonly string[]
 }
 
 export interface Subject {
@@ -55,7 +61,7 @@ export interface Goal {
   readonly text: string
   readonly of: (round: Round) => number | undefined
   readonly target?: Target | undefined
-  readonly unit?: 'x' | 'ns' | 'ms' | '/s' | undefined
+  readonly unit?: 'x' | 'ns' | 'ms' | '/s' | 'MiB' | undefined
 }
 
 export type Unit = 'ops/s' | 'MiB/s' | 'ms' | 'ns'

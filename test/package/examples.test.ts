@@ -106,6 +106,17 @@ describe('an example', function () {
     ])
   })
 
+  it('shares a matrix with threads and processes', async () => {
+    assert.deepEqual(await linesOf('ndarray'), ['thread', 'process'].map(kind => `${kind} whole 249750000 transposed 249750000 row 3500 column 500`))
+  })
+
+  it('keeps checkpoints that are complete or absent, each downloaded once for all threads', async () => {
+    assert.deepEqual(await linesOf('checkpoint'), [
+      'kept data/runs/step-3 data/runs/step-2', 'latest data/runs/step-3 {"loss":0.1}',
+      'threads read weights of step 3 | weights of step 3 | weights of step 3', 'downloads 1', 'left nothing true'
+    ])
+  })
+
   it('loads samples, stops and resumes without loss', async () => {
     assert.deepEqual(await linesOf('data-loader'), ['taken before the stop 40', 'after it 60 and different in all 100'])
   })

@@ -12,14 +12,14 @@ interface Entry {
 /** A new name is a promise, a lost one breaks users: what is written here changes with a note in CHANGELOG.md. */
 const pinned: Readonly<Record<string, Entry>> = {
   '.': {
-    values: `class FileSystem, class FsError, class Mapper, function availableProtocols, function clearInstanceCache, function configure, function currentOwner,
+    values: `class FileSystem, class FsError, class Mapper, function availableProtocols, function clearInstanceCache, function configure, function copy, function currentOwner,
       function decodeError, function encodeError, function escapeGlob, function filesystem, function getMapper, function isFileSystem, function isFsError,
       function loadImplementation, function open, function openFiles, function openLocal, function registerImplementation, function releaseOwner,
       function resetForFork, function revive, function reviving, function shutdown, function urlToFs`,
     types: `BuiltinFileSystems, BuiltinOptions, BulkVerb, ByteRange, Bytes, Capabilities, Chunk, CommonOptions, CompressionName, CopyOptions, Descriptor, DescriptorBody,
       ErrorCode, FileHandle, FileInfo, FileSystemOf, FileSystemOptions, Implementation, ImplementationLoader, ListOptions, OpenFilesOptions, OpenFlags, OpenOptions, OptionSpec, OptionTable,
       OwnerTag, Progress, RangeOptions, RangeRead, ReadStrategyName, ReadVerb, RemoteErrorFields, ResetReport, Retry, RetryOptions, ReviveOptions, StagedWriter, Stats,
-      Travel, TreeVerb, UrlOptions, Verb, WriteOptions`
+      Travel, TreeVerb, UnfinishedUpload, UrlOptions, Verb, WriteOptions`
   },
   './local': { values: 'class LocalFileSystem', types: 'LocalOptions' },
   './memory': { values: 'class MemoryFileSystem', types: 'MemoryOptions' },
@@ -36,6 +36,10 @@ const pinned: Readonly<Record<string, Entry>> = {
     types: 'BootstrapFailure, CallContext, CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, SharingOptions, WorkerKind, WorkerPool'
   },
   './workers/bootstrap': { values: '', types: '' },
+  './streams': {
+    values: 'class UploadError, function openStream, function recover, function withStream',
+    types: 'ObjectStream, RecoverOptions, RecoverReport, RedisOptions, StreamFlags, StreamOptions, StreamStats'
+  },
   './register': { values: '', types: '' },
   './testing': { values: 'function spawnGcsServer, function spawnS3Server, function startFileServer, function startGcsServer, function startS3Server' },
   './conformance': { values: 'function conformance', types: 'Capability, ConformanceOptions, HarnessName, Runner, Space' }

@@ -1,9 +1,11 @@
-import { allocate } from '../../file/expect.js'
 import { parseJson } from './jsonl.js'
+import { PartMemory } from './part-memory.js'
 import type { Bytes } from '../../filesystem/types.js'
 import type { ReaderName, ReadSample, SampleSink } from './types.js'
 
 const noBytes = new Uint8Array(0)
+/** Of this thread: a loader of many small shards must not begin a slab for each. */
+const memory = new PartMemory()
 
 /** A sink that makes the public shapes. Every part is copied into bytes of its own, once. */
 export class SampleCollector implements SampleSink {
@@ -60,7 +62,7 @@ export class SampleCollector implements SampleSink {
       this.#completePart(copyOf(block, start, end))
       return
     }
-    if (this.#filled === 0) this.#part = new Uint8Array(this.#size)
+    if (this.#filled === 0) this.#part = memory.take(this.#size)
     this.#part.set(block.subarray(start, end), this.#filled)
     this.#filled += length
     if (this.#filled === this.#size) this.#completePart(this.#part)
@@ -121,7 +123,7 @@ export class SampleCollector implements SampleSink {
 }
 
 function copyOf (block: Uint8Array, start: number, end: number): Bytes {
-  const copy = allocate(end - start) // slice() would zero it first
+  const copy = memory.take(end - start)
   copy.set(block.subarray(start, end))
   return copy
 }

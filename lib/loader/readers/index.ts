@@ -7,11 +7,14 @@ import { Packer } from './pack.js'
 import { SampleError } from './sample-error.js'
 import { TarParser } from './tar.js'
 import { newCounters } from './types.js'
+import type { PackedBlock } from './block-layout.js'
 import type { Contents } from './gzip.js'
 import type { PackOptions, ParserSetup, ReaderCounters, ReaderName, ReadOptions, ReadSample, SampleSink, ShardInput, ShardParser, ShardReader } from './types.js'
 
 export { SampleError } from './sample-error.js'
 export { Unpacker } from './unpack.js'
+export { bytesOf, toBuffers } from './block-layout.js'
+export type { PackedBlock } from './block-layout.js'
 export { newCounters } from './types.js'
 export type * from './types.js'
 
@@ -62,14 +65,14 @@ async function * readBatches (name: ReaderName, input: ShardInput, options: Read
   }
 }
 
-async function * packShard (name: ReaderName, input: ShardInput, options: PackOptions): AsyncGenerator<ArrayBuffer, void, undefined> {
+async function * packShard (name: ReaderName, input: ShardInput, options: PackOptions): AsyncGenerator<PackedBlock, void, undefined> {
   const { acquire = newBlock, blockBytes = defaultBlockBytes, flushBytes = blockBytes / 4 } = options
   if (!Number.isInteger(blockBytes) || blockBytes < 1024) {
     throw new RangeError(`Expected \`blockBytes\` to be an integer >= 1024, got \`${String(blockBytes)}\` (${typeof blockBytes})`)
   }
-  const sink = new Packer(acquire, blockBytes)
+  const sink = new Packer({ acquire, blockBytes, flushBytes, lender: input.lender })
   for await (const failure of parseShard(name, input, options, sink)) {
-    if (failure !== undefined || sink.pending >= flushBytes) sink.flush()
+    if (failure !== undefined || sink.due) sink.flush()
     yield* takeAll(sink.full)
     if (failure !== undefined) throw failure.error
   }
@@ -87,7 +90,7 @@ function discount (counters: ReaderCounters, samples: readonly ReadSample[]): vo
   }
 }
 
-function * takeAll (blocks: ArrayBuffer[]): Generator<ArrayBuffer, void, undefined> {
+function * takeAll (blocks: PackedBlock[]): Generator<PackedBlock, void, undefined> {
   for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) yield block
 }
 

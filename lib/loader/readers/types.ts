@@ -3,6 +3,7 @@
  * the packer (a block that travels to another thread) or the collector (the public shapes, in this thread). So the bytes of
  * a sample are copied once by whoever keeps them, and never by the parser.
  */
+import type { PackedBlock } from './block-layout.js'
 import type { SampleError } from './sample-error.js'
 
 export type ReaderName = 'tar' | 'jsonl' | 'lines' | 'bytes'
@@ -18,6 +19,18 @@ export interface ShardInput {
    * next one is asked for; leaving the loop early ends the request.
    */
   blocks (start: number): AsyncIterable<Uint8Array>
+  /** Set where blocks lie in memory that can be had whole. */
+  readonly lender?: Lender | undefined
+}
+
+/** A source that gives away the buffers it reads into: packed samples refer to their bytes there instead of having a copy. */
+export interface Lender {
+  /** Where the block at hand lies; it stays as it is until the block after the `last` one is asked for. Undefined: it has to be copied. */
+  readonly buffer: ArrayBuffer | undefined
+  /** No more blocks lie in that buffer. */
+  readonly last: boolean
+  /** The buffer belongs to the caller from now on. */
+  take (): void
 }
 
 /** What was met on the way; the reader adds to the object it is given. */
@@ -58,13 +71,13 @@ export interface ReadOptions {
 
 export interface PackOptions extends ReadOptions {
   /**
-   * A free block of at least `minBytes`: one that came back, or a new one. Called synchronously; hold back by asking for the
+   * A free table of at least `minBytes`: one that came back, or a new one. Called synchronously; hold back by asking for the
    * next packed block later. @defaultValue a new ArrayBuffer each time
    */
   readonly acquire?: ((minBytes: number) => ArrayBuffer) | undefined
-  /** Size of a packed block in bytes, integer >= 1,024. @defaultValue 1 MiB */
+  /** Size of a table in bytes, integer >= 1,024. @defaultValue 1 MiB */
   readonly blockBytes?: number | undefined
-  /** Hand a block on, after a block of the source, once it holds this many bytes. @defaultValue a quarter of blockBytes */
+  /** Hand a table on, after a block of the source, once it holds this many bytes; with its buffer, if any, at the end of that. @defaultValue a quarter of blockBytes */
   readonly flushBytes?: number | undefined
 }
 
@@ -91,7 +104,7 @@ export interface ShardReader {
   /** The same in arrays, one for each block of the source that completed a sample: the cheap way. */
   batches (input: ShardInput, options?: ReadOptions): AsyncGenerator<readonly ReadSample[], void, undefined>
   /** The same as packed blocks for an Unpacker; nothing is read while the caller does not ask for the next one. */
-  pack (input: ShardInput, options?: PackOptions): AsyncGenerator<ArrayBuffer, void, undefined>
+  pack (input: ShardInput, options?: PackOptions): AsyncGenerator<PackedBlock, void, undefined>
 }
 
 /** Takes samples apart as they are parsed. After `part` exactly `size` bytes follow through `data`, unless `drop` comes first. */

@@ -8,25 +8,12 @@ import { processMark } from '../marks.js'
 import type { ResolvedWorkerOptions } from '../options.js'
 import { Output } from '../output.js'
 import { stepMs, within } from './host.js'
+import { mirrored } from './exec-argv.js'
 import type { Host } from './host.js'
 
 /** After the process has ended: how long the rest of its answers and output may take to be read. */
 const restMs = 400
 const groups = process.platform !== 'win32'
-
-/** Options that belong to this process alone: its program text, its inspector's port, its snapshot. */
-const own = /^--(eval|print|input-type|inspect\S*|snapshot-blob|build-snapshot\S*|test|watch)(=|$)|^-[ep]+$|^-i$|^--interactive$/
-const withValue = /^(-e|-p|-pe|--eval|--print|--snapshot-blob|--input-type)$/
-
-function mirrored (execArgv: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let index = 0; index < execArgv.length; index++) {
-    const option = execArgv[index]!
-    if (!own.test(option)) kept.push(option)
-    else if (withValue.test(option)) index++
-  }
-  return kept
-}
 
 function limits ({ resourceLimits }: ResolvedWorkerOptions): string[] {
   const { maxOldGenerationSizeMb, stackSizeMb } = resourceLimits ?? {}

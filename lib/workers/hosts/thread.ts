@@ -7,6 +7,7 @@ import type { Exit } from '../errors.js'
 import { threadMark } from '../marks.js'
 import type { ResolvedWorkerOptions } from '../options.js'
 import { Output } from '../output.js'
+import { threadArgv } from './exec-argv.js'
 import { stepMs, within } from './host.js'
 import type { Host } from './host.js'
 
@@ -14,13 +15,14 @@ import type { Host } from './host.js'
 export function startThread (options: ResolvedWorkerOptions): Host {
   const { port1, port2 } = new MessageChannel()
   const output = new Output()
+  const execArgv = options.execArgv ?? threadArgv(process.execArgv)
   let thread: Worker
   try {
     thread = new Worker(options.entry, {
       workerData: { [threadMark]: port2 },
       transferList: [port2],
       ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
-      ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+      ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
       ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
       trackUnmanagedFds: true
     })

@@ -3,24 +3,26 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { findProgram } from '../places.js'
 import { meter, pool, touched } from '../meter.js'
+import { obstore, runPython, s3fs } from '../python.js'
+import type { PythonLibrary } from '../python.js'
 import { bigKey, bucket, smallKey } from '../sizes.js'
-import { forkfs, needsProgram, opendal, openForkfs, openOpendal, openSdk, openUndici, sdk, undici } from '../subjects.js'
-import type { Case, Sample, Sizes, Stage } from '../types.js'
+import { forkfs, minio, needsProgram, opendal, openForkfs, openMinio, openOpendal, openSdk, openUndici, sdk, undici } from '../subjects.js'
+import type { Case, Sample, Sizes, Stage, Subject } from '../types.js'
 import { cpuPerOp, ratio, wallPerOp } from './goals.js'
 
 const partBytes = 8 * 1024 * 1024
 const partsInFlight = 8
 
-function warm (get: (key: string) => Promise<unknown>): Promise<void> {
+export function warm (get: (key: string) => Promise<unknown>): Promise<void> {
   return pool(200, partsInFlight, async index => { await get(smallKey(index)) })
 }
 
-function counted (bytes: number, sizes: Sizes): { readonly ops: number, readonly bytes: number } {
+export function counted (bytes: number, sizes: Sizes): { readonly ops: number, readonly bytes: number } {
   if (bytes !== sizes.bigBytes) throw new Error(`Expected ${sizes.bigBytes} bytes, got ${bytes}`)
   return { ops: 1, bytes }
 }
 
-async function copy (body: AsyncIterable<Uint8Array>, into: Uint8Array, at = 0): Promise<number> {
+export async function copy (body: AsyncIterable<Uint8Array>, into: Uint8Array, at = 0): Promise<number> {
   let end = at
   for await (const chunk of body) {
     into.set(chunk, end)
@@ -95,9 +97,24 @@ async function opendalInto ({ endpoint, cache, sizes }: Stage): Promise<Sample> 
   return done(counted(end, sizes))
 }
 
-async function curl ({ endpoint, sizes }: Stage): Promise<Sample> {
+async function minioInto ({ endpoint, cache, sizes }: Stage): Promise<Sample> {
+  const client = await openMinio(endpoint, cache)
+  const into = touched(sizes.bigBytes)
+  const get = async (key: string): Promise<number> => copy(await client.getObject(bucket, key), into)
+  await warm(get)
   const done = meter()
-  const child = spawn(findProgram('curl')!, ['-s', '-o', '/dev/null', '-w', '%{size_download}', `${endpoint}/${bucket}/${bigKey}`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  return done(counted(await get(bigKey), sizes))
+}
+
+export async function pythonBig (library: PythonLibrary, endpoint: string, stage: Stage): Promise<Sample> {
+  const sample = await runPython(library, 'big', stage, { endpoint, keys: Array.from({ length: 20 }, (_, index) => smallKey(index)), key: bigKey })
+  counted(sample.bytes, stage.sizes)
+  return sample
+}
+
+export async function curlBig (url: string, sizes: Sizes): Promise<Sample> {
+  const done = meter()
+  const child = spawn(findProgram('curl')!, ['-s', '-o', '/dev/null', '-w', '%{size_download}', url], { stdio: ['ignore', 'pipe', 'ignore'] })
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text })
   await once(child, 'close')
@@ -112,8 +129,13 @@ const subjects: Readonly<Record<string, (stage: Stage) => Promise<Sample>>> = {
   'sdk-fresh': sdkFresh,
   undici: undiciInto,
   opendal: opendalInto,
-  curl
+  minio: minioInto,
+  s3fs: stage => pythonBig('s3fs', stage.endpoint, stage),
+  obstore: stage => pythonBig('obstore-s3', stage.endpoint, stage),
+  curl: ({ endpoint, sizes }) => curlBig(`${endpoint}/${bucket}/${bigKey}`, sizes)
 }
+
+export const curlSubject: Subject = { id: 'curl', label: 'curl (C, unsigned, dropped)', missing: needsProgram('curl') }
 
 export const bigGet: Case = {
   name: 'big-get',
@@ -128,9 +150,12 @@ export const bigGet: Case = {
     { ...sdk, id: 'sdk-ranged', label: '@aws-sdk/client-s3, into, 8 MiB x 8 by hand' },
     { ...undici, label: 'undici.request, unsigned, into' },
     { ...opendal, label: 'opendal 0.49.2, into (reader)' },
+    { ...minio, label: 'minio, into (getObject, chunks copied)' },
     { id: 'forkfs-fresh', label: 'forkfs, fresh (`catFile`)' },
     { ...sdk, id: 'sdk-fresh', label: '@aws-sdk/client-s3, fresh (transformToByteArray)' },
-    { id: 'curl', label: 'curl (C, unsigned, dropped)', missing: needsProgram('curl') }
+    { ...s3fs, label: 's3fs (Python), fresh (`cat_file`)' },
+    { ...obstore, label: 'obstore (Python over Rust), fresh (`get`)' },
+    curlSubject
   ],
   goals: [
     ratio('a large object into one buffer, speed against the SDK', 'sdk', 'forkfs', wallPerOp, '>= 1.2'),
@@ -138,7 +163,9 @@ export const bigGet: Case = {
     ratio('… speed, against the SDK in ranges by hand', 'sdk-ranged', 'forkfs', wallPerOp),
     ratio('… CPU, against the SDK in ranges by hand', 'forkfs', 'sdk-ranged', cpuPerOp),
     ratio('… both make the buffer: speed', 'sdk-fresh', 'forkfs-fresh', wallPerOp),
-    ratio('… both make the buffer: CPU', 'forkfs-fresh', 'sdk-fresh', cpuPerOp)
+    ratio('… both make the buffer: CPU', 'forkfs-fresh', 'sdk-fresh', cpuPerOp),
+    ratio('… both make the buffer: speed against s3fs', 's3fs', 'forkfs-fresh', wallPerOp),
+    ratio('… both make the buffer: speed against obstore', 'obstore', 'forkfs-fresh', wallPerOp)
   ],
   measure: (subject, stage) => subjects[subject]!(stage)
 }

@@ -8,11 +8,14 @@ import { meter } from '../meter.js'
 import { bucket, shardKey } from '../sizes.js'
 import { forkfs, needsProgram, openForkfs } from '../subjects.js'
 import type { Case, Sample, Stage } from '../types.js'
+import type { ShardReadTask } from '../workers/shard-reads.js'
 import type { SampleBlock, ShardTask, WorkerEnd } from '../workers/shards.js'
 import { cpuPerOp, perSecond, ratio } from './goals.js'
 import type { DataLoader as Loader, TarSample } from '../../../lib/loader/index.js'
 
 const workers = 2
+/** Times that the long loader reads the shards. */
+const rounds = 4
 const run = promisify(execFile)
 
 function paths ({ sizes }: Stage): string[] {
@@ -20,11 +23,11 @@ function paths ({ sizes }: Stage): string[] {
 }
 
 /** From making the loader to its last sample: workers are started within it. */
-async function dataLoader (stage: Stage): Promise<Sample> {
+async function dataLoader (stage: Stage, times: number): Promise<Sample> {
   const { DataLoader } = await import(libraryUrl('loader')) as { readonly DataLoader: typeof Loader }
   const fs = await openForkfs(stage.endpoint)
   const done = meter()
-  const loader = new DataLoader<TarSample>({ shards: { fs, paths: paths(stage) }, reader: 'tar', workers, kind: 'thread', rank: 'all' })
+  const loader = new DataLoader<TarSample>({ shards: { fs, paths: Array.from({ length: times }, () => paths(stage)).flat() }, reader: 'tar', workers, kind: 'thread', rank: 'all' })
   let [ops, bytes] = [0, 0]
   for await (const { files } of loader) {
     ops++
@@ -33,6 +36,22 @@ async function dataLoader (stage: Stage): Promise<Sample> {
   const sample = done({ ops, bytes })
   await loader.close()
   return sample
+}
+
+async function overForkfs (stage: Stage): Promise<Sample> {
+  const fs = await openForkfs(stage.endpoint)
+  const all = paths(stage)
+  const done = meter()
+  let bytes = 0
+  await Promise.all(Array.from({ length: workers }, async (_, rank) => {
+    const task: ShardReadTask = { module: libraryUrl('index'), fs: fs.toJSON({ credentials: true }), paths: all.filter((_, index) => index % workers === rank) }
+    const worker = new Worker(new URL('../workers/shard-reads.js', import.meta.url), { workerData: task })
+    worker.on('message', (message: WorkerEnd) => { bytes += message.bytes })
+    await once(worker, 'exit')
+  }))
+  const expected = samplesIn(stage) * memberBytes + all.length * 1024
+  if (bytes !== expected) throw new Error(`Expected ${expected} bytes, got ${bytes}`)
+  return done({ ops: samplesIn(stage), bytes })
 }
 
 async function overUndici (stage: Stage, mode: ShardTask['mode']): Promise<Sample> {
@@ -61,8 +80,10 @@ async function overUndici (stage: Stage, mode: ShardTask['mode']): Promise<Sampl
   return done({ ops: mode === 'download' ? samplesIn(stage) : ops, bytes })
 }
 
-/** Members of 10 KiB take 10,752 bytes of a shard. */
-export function samplesIn ({ sizes }: Stage): number { return sizes.shards * Math.floor(sizes.shardBytes / 10_752) }
+/** Of a shard, for 10 KiB. Two empty blocks follow the last member. */
+const memberBytes = 10_752
+
+export function samplesIn ({ sizes }: Stage): number { return sizes.shards * Math.floor(sizes.shardBytes / memberBytes) }
 
 async function webdataset (stage: Stage): Promise<Sample> {
   const urls = paths(stage).map(path => `${stage.endpoint}/${path}`)
@@ -71,9 +92,19 @@ async function webdataset (stage: Stage): Promise<Sample> {
   return { ...told }
 }
 
+const subjects: Readonly<Record<string, (stage: Stage) => Promise<Sample>>> = {
+  forkfs: stage => dataLoader(stage, 1),
+  'forkfs-long': stage => dataLoader(stage, rounds),
+  'forkfs-reads': overForkfs,
+  undici: stage => overUndici(stage, 'samples'),
+  download: stage => overUndici(stage, 'download'),
+  webdataset
+}
+
 async function measure (subject: string, stage: Stage): Promise<Sample> {
-  const sample = await (subject === 'forkfs' ? dataLoader(stage) : subject === 'webdataset' ? webdataset(stage) : overUndici(stage, subject === 'undici' ? 'samples' : 'download'))
-  if (sample.ops !== samplesIn(stage)) throw new Error(`Expected ${samplesIn(stage)} samples, got ${sample.ops}`)
+  const sample = await subjects[subject]!(stage)
+  const samples = samplesIn(stage) * (subject === 'forkfs-long' ? rounds : 1)
+  if (sample.ops !== samples) throw new Error(`Expected ${samples} samples, got ${sample.ops}`)
   return sample
 }
 
@@ -87,14 +118,18 @@ export const loader: Case = {
   subjects: [
     { ...forkfs, label: 'forkfs `DataLoader`, threads' },
     { id: 'undici', label: 'a bare loader over undici, threads, blocks handed back' },
+    { id: 'forkfs-reads', label: 'an instance in threads, `open` and `read`, dropped' },
     { id: 'download', label: 'undici in threads, downloaded and dropped' },
+    { id: 'forkfs-long', label: `forkfs \`DataLoader\`, the shards ${rounds} times` },
     { id: 'webdataset', label: 'webdataset (Python), processes', missing: ({ python }) => python === undefined ? 'no Python with webdataset (--install)' : needsProgram('curl')() }
   ],
   goals: [
     ratio('tar samples per second, against webdataset', 'forkfs', 'webdataset', perSecond, '>= 2'),
     ratio('… CPU per sample, against webdataset', 'forkfs', 'webdataset', cpuPerOp, '<= 0.4'),
     ratio('… per second, against undici downloading the same in the same workers', 'forkfs', 'download', perSecond, '>= 0.9'),
-    ratio('… per second, against a bare loader over undici', 'forkfs', 'undici', perSecond, '>= 0.9')
+    ratio('… per second, against a bare loader over undici', 'forkfs', 'undici', perSecond, '>= 0.9'),
+    ratio('reading shards in 2 workers, bytes per second against undici downloading the same in the same workers', 'forkfs-reads', 'download', perSecond, '>= 0.9'),
+    ratio(`peak memory of the loader over ${rounds} times the shards, against once`, 'forkfs-long', 'forkfs', ({ rssMiB }) => rssMiB, '<= 1.25')
   ],
   measure
 }

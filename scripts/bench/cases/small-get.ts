@@ -1,17 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Readable } from 'node:stream'
 import { findProgram } from '../places.js'
 import { meter, pool } from '../meter.js'
+import { obstore, runPython, s3fs } from '../python.js'
+import type { PythonLibrary } from '../python.js'
 import { bucket, smallBytes, smallKey } from '../sizes.js'
 import {
   forkfs, minio, needsProgram, opendal, openForkfs, openMinio, openOpendal, openSdk, openUndici, sdk, sdkTuned, undici
 } from '../subjects.js'
 import type { Keys } from '../subjects.js'
-import type { Case, Sample, Sizes, Stage } from '../types.js'
+import type { Case, Sample, Sizes, Stage, Subject } from '../types.js'
 import { cpuPerOp, perSecond, ratio } from './goals.js'
 
-const inFlight = 64
+export const inFlight = 64
 
 type Get = (key: string) => Promise<number>
 
@@ -37,7 +38,7 @@ export async function smallGetter (subject: string, endpoint: string, cache: str
       const client = await openMinio(endpoint, cache)
       return async key => {
         let bytes = 0
-        for await (const chunk of await client.getObject(bucket, key) as Readable) bytes += (chunk as Buffer).length
+        for await (const chunk of await client.getObject(bucket, key)) bytes += (chunk as Buffer).length
         return bytes
       }
     }
@@ -51,7 +52,7 @@ export async function smallGetter (subject: string, endpoint: string, cache: str
 
 /** Slower clients get fewer requests: a rate needs a second or two, not a minute. */
 function requests (subject: string, quick: boolean): number {
-  const full = subject.startsWith('sdk') ? 8000 : subject === 'minio' ? 20_000 : 40_000
+  const full = subject.startsWith('sdk') || subject === 's3fs' ? 8000 : subject === 'minio' ? 20_000 : 40_000
   return quick ? full / 8 : full
 }
 
@@ -69,11 +70,21 @@ export async function getSmall (get: Get, count: number, objects: number): Promi
   return done({ ops: count, bytes })
 }
 
+/** The same in Python. */
+export async function pythonSmall (library: PythonLibrary, count: number, endpoint: string, stage: Stage): Promise<Sample> {
+  const keys = Array.from({ length: stage.sizes.smallObjects }, (_, index) => smallKey(index))
+  const sample = await runPython(library, 'small', stage, { endpoint, keys, count, inFlight })
+  if (sample.bytes !== count * smallBytes) throw new Error(`Expected ${count * smallBytes} bytes, got ${sample.bytes}`)
+  return sample
+}
+
+export const wrkSubject: Subject = { id: 'wrk', label: 'wrk (C, unsigned)', missing: needsProgram('wrk') }
+
 /** What the server can give: a client in C that only counts. */
-async function wrk ({ endpoint, quick }: Stage): Promise<Sample> {
+export async function wrk (url: string, quick: boolean): Promise<Sample> {
   const seconds = quick ? 1 : 2
   const done = meter()
-  const child = spawn(findProgram('wrk')!, ['-t', '1', '-c', String(inFlight), '-d', `${seconds}s`, `${endpoint}/${bucket}/${smallKey(1)}`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(findProgram('wrk')!, ['-t', '1', '-c', String(inFlight), '-d', `${seconds}s`, url], { stdio: ['ignore', 'pipe', 'ignore'] })
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text })
   await once(child, 'close')
@@ -89,17 +100,24 @@ export const smallGet: Case = {
   unit: 'ops/s',
   op: 'GET',
   baseline: 'sdk',
-  subjects: [forkfs, sdk, sdkTuned, undici, minio, opendal, { id: 'wrk', label: 'wrk (C, unsigned)', missing: needsProgram('wrk') }],
+  subjects: [forkfs, sdk, sdkTuned, undici, minio, opendal, s3fs, obstore, wrkSubject],
   goals: [
     ratio('10 KiB GETs per second, against the SDK\'s default client', 'forkfs', 'sdk', perSecond, '>= 8'),
     ratio('… CPU per GET, against the SDK', 'forkfs', 'sdk', cpuPerOp, '<= 0.12'),
     ratio('… per second, against undici.request (unsigned)', 'forkfs', 'undici', perSecond, '>= 1'),
     ratio('… per second, against the tuned SDK', 'forkfs', 'sdk-tuned', perSecond),
-    ratio('… per second, against opendal', 'forkfs', 'opendal', perSecond, '>= 1.1')
+    ratio('… per second, against opendal', 'forkfs', 'opendal', perSecond, '>= 1.1'),
+    ratio('… per second, against s3fs', 'forkfs', 's3fs', perSecond),
+    ratio('… per second, against obstore', 'forkfs', 'obstore', perSecond),
+    ratio('… CPU per GET, against obstore', 'forkfs', 'obstore', cpuPerOp)
   ],
-  measure: async (subject, stage) => subject === 'wrk'
-    ? wrk(stage)
-    : getSmall(await smallGetter(subject, stage.endpoint, stage.cache), requests(subject, stage.quick), stage.sizes.smallObjects)
+  measure: async (subject, stage) => {
+    const { endpoint, quick, cache, sizes } = stage
+    if (subject === 'wrk') return wrk(`${endpoint}/${bucket}/${smallKey(1)}`, quick)
+    const count = requests(subject, quick)
+    if (subject === 's3fs' || subject === 'obstore') return pythonSmall(subject === 's3fs' ? 's3fs' : 'obstore-s3', count, endpoint, stage)
+    return getSmall(await smallGetter(subject, endpoint, cache), count, sizes.smallObjects)
+  }
 }
 
 export const smallGetMinio: Case = {

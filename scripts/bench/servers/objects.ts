@@ -1,6 +1,6 @@
 /** Objects and listing pages in memory, cut as a request asks. */
-import { listPages, pattern, shard, smallBody } from '../data.js'
-import { bigKey, bucket, patternBytes, shardKey, smallKey } from '../sizes.js'
+import { checkpointPage, listPages, pattern, shard, smallBody } from '../data.js'
+import { bigKey, bucket, checkpointFileKey, checkpointFiles, checkpointKey, patternBytes, shardKey, smallKey } from '../sizes.js'
 import type { Sizes } from '../types.js'
 
 export interface Stored { readonly length: number, slices (start: number, end: number): Iterable<Buffer> }
@@ -33,12 +33,21 @@ export class Objects {
     this.#sizes = sizes
     this.#known.set(`/${bucket}/${bigKey}`, repeated(this.#bytes, sizes.bigBytes))
     for (let index = 0; index < sizes.smallObjects; index++) this.#known.set(`/${bucket}/${smallKey(index)}`, plain(smallBody(this.#bytes, index)))
+    for (let index = 0; index < checkpointFiles; index++) this.#known.set(`/${bucket}/${checkpointFileKey(index)}`, repeated(this.#bytes, sizes.checkpointFileBytes))
     this.#pages = new Map(listPages(sizes.keys))
   }
 
-  get (path: string): Stored | undefined { return this.#known.get(path) ?? this.#shard(path) }
+  /** `path` as it came: some clients encode more than they need to. */
+  get (path: string): Stored | undefined {
+    const known = this.#known.get(path)
+    if (known !== undefined) return known
+    return path.includes('%') ? this.get(decodeURIComponent(path)) : this.#shard(path)
+  }
 
-  page (token: string): string | undefined { return this.#pages.get(token) }
+  /** Of the whole bucket, or of the checkpoint in it. */
+  page (token: string, prefix: string): string | undefined {
+    return prefix.startsWith(`${checkpointKey}/`) ? checkpointPage(this.#sizes.checkpointFileBytes) : this.#pages.get(token)
+  }
 
   /** Shards are large: made when one is first asked for. */
   #shard (path: string): Stored | undefined {

@@ -14,7 +14,7 @@ class SlowConsumer {
 
   constructor (kind: WorkerKind, ordered: boolean, prefetchBytes: number, { fs }: Store, paths: readonly string[]) {
     this.crew = new Crew({
-      workers: 2, kind, ordered, reader: { name: 'tar' }, filesystems: [fs], progress: undefined, onNews: () => { this.news++ },
+      workers: 2, kind, workerUrl: undefined, ordered, reader: { name: 'tar' }, filesystems: [fs], progress: undefined, onNews: () => { this.news++ },
       setup: { onError: 'raise', epoch: 0, seed: undefined, rank: 0, worldSize: 1, prefetchBytes }
     })
     this.crew.add(paths.map((path, index): Job => ({ ordinal: index, index, shard: path, fs, path, start: { skip: 0, anchor: undefined } })))
@@ -51,8 +51,10 @@ describe('Crew', function () {
   for (const kind of ['thread', 'process', 'in-process'] as const) {
     for (const ordered of [true, false]) {
       it(`parks at most prefetchBytes for each ${kind} worker, however many and large the shards, ${ordered ? 'in order' : 'as they come'}`, async () => {
-        const { paths, keys } = await putTars(store.server, 'bounds', [2, 20, 1, 1, 30, 3, 0, 1, 1, 10], at => 9000 + 10 * at)
-        for (const prefetchBytes of [150_000, 4000]) {
+        const sizes = [2, 20, 1, 1, 30, 3, 0, 1, 1, 10]
+        const small = await putTars(store.server, 'bounds', sizes, at => 9000 + 10 * at)
+        const large = await putTars(store.server, 'lent', sizes, at => 150_000 + 10 * at)
+        for (const [prefetchBytes, { paths, keys }] of [[150_000, small], [4000, small], [1024 * 1024, large]] as const) { // the last lends its buffers
           const consumer = new SlowConsumer(kind, ordered, prefetchBytes, store, paths)
           let samples = 0
           for (let item = await consumer.next(); item.kind !== 'idle'; item = await consumer.next()) {

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { DataLoader } from '../../../lib/loader/index.js'
 import type { BytesSample, LoaderOptions, TarSample } from '../../../lib/loader/index.js'
 import type { Progress } from '../../../lib/index.js'
-import { all, eventually, keysOf, places, putTars, startStore, tarShard, textOf } from './support.js'
+import { all, checkedKey, eventually, keysOf, places, putTars, startStore, tarShard, textOf } from './support.js'
 import type { Store } from './support.js'
 
 const lines = Array.from({ length: 3000 }, (_, at) => `line ${at}`)
@@ -28,6 +28,14 @@ describe('DataLoader', function () {
     await store.fs.close()
     await store.server.close()
   })
+
+  for (const kind of ['thread', 'process'] as const) {
+    it(`starts a ${kind} with the entry file that workerUrl names`, async () => {
+      const workerUrl = new URL('./fixtures/bundled.entry.js', import.meta.url)
+      const loader = new DataLoader({ shards: shardsOf(['data/text/0.txt']), reader: workerUrl, workerUrl, workers: 1, kind })
+      assert.deepEqual(await all(loader), ['bundled.entry.js'])
+    })
+  }
 
   for (const { label, ...place } of places) {
     describe(`with ${label}`, () => {
@@ -78,6 +86,13 @@ describe('DataLoader', function () {
           const found = await keysOf({ shards: shardsOf(paths), reader: 'tar', prefetchBytes, ordered, ...place }, bytes)
           assert.deepEqual(ordered ? found : found.sort(), ordered ? keys : [...keys].sort(), `${prefetchBytes}`)
         }
+      })
+
+      it('leaves kept samples as they were while memory is used again for others', async () => {
+        const bytes = (at: number): number => at % 3 === 0 ? 90_000 + at : 500 * at
+        const { paths, keys } = await putTars(store.server, 'kept', [40, 40, 40], bytes)
+        const kept = await all(new DataLoader<TarSample>({ shards: shardsOf(paths), reader: 'tar', prefetchBytes: 1024 * 1024, ...place }))
+        assert.deepEqual(kept.map(sample => checkedKey(sample, bytes)), keys)
       })
 
       it('counts per worker what the consumer has taken', async () => {

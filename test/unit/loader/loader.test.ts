@@ -23,7 +23,8 @@ describe('DataLoader', () => {
     const wrong: Array<[object, typeof TypeError | typeof RangeError]> = [
       [{ reader: 'csv' }, TypeError], [{ workers: -1 }, RangeError], [{ workers: '2' }, TypeError], [{ kind: 'fiber' }, TypeError], [{ prefetchBytes: 0 }, RangeError],
       [{ shards: [] }, RangeError], [{ shards: { fs: {}, paths: ['a'] } }, TypeError], [{ shufle: false }, TypeError], [{ even: 'error', rank: 0, worldSize: 3 }, RangeError],
-      [{ rank: 2, worldSize: 2 }, RangeError], [{ resume: { v: 2 } }, TypeError], [{ signal: {} }, TypeError]
+      [{ rank: 2, worldSize: 2 }, RangeError], [{ resume: { v: 2 } }, TypeError], [{ signal: {} }, TypeError],
+      [{ workerUrl: './worker.js' }, TypeError], [{ workerUrl: 'https://example.com/worker.js' }, TypeError]
     ]
     for (const [more, type] of wrong) assert.throws(() => new DataLoader({ ...options(), ...more } as LoaderOptions), type, JSON.stringify(more))
   })

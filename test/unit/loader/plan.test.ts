@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { nearest, resolveLoaderOptions } from '../../../lib/loader/options.js'
+import { resolveLoaderOptions } from '../../../lib/loader/options.js'
 import { planShards, resolveRank } from '../../../lib/loader/plan.js'
 import { Random } from '../../../lib/loader/random.js'
 import { ShuffleBuffer } from '../../../lib/loader/shuffle-buffer.js'
@@ -96,9 +96,9 @@ describe('resolveLoaderOptions()', () => {
     const { shards: _, ...rest } = resolveLoaderOptions(base, {})
     assert.deepEqual(rest, {
       reader: 'tar', options: undefined, workers: undefined, kind: 'thread', prefetchBytes: 67_108_864, ordered: true, seed: undefined, buffer: undefined, rank: 0, worldSize: 1,
-      even: undefined, epoch: 0, onError: 'raise', resume: undefined, progress: undefined, signal: undefined
+      even: undefined, epoch: 0, onError: 'raise', resume: undefined, progress: undefined, signal: undefined, workerUrl: undefined
     })
-    const full = resolveLoaderOptions({ shards: { fs: { $forkfs: {} } as never, paths: 'b/*.tar' }, reader: new URL('file:///r.js'), shuffle: { seed: 1, buffer: 10 }, workers: 0, signal: new AbortController().signal }, {})
+    const full = resolveLoaderOptions({ shards: { fs: { $forkfs: { v: 1, type: 'memory' } } as never, paths: 'b/*.tar' }, reader: new URL('file:///r.js'), shuffle: { seed: 1, buffer: 10 }, workers: 0, signal: new AbortController().signal }, {})
     assert.deepEqual([full.seed, full.buffer, full.workers], [1, 10, 0])
   })
 
@@ -111,8 +111,6 @@ describe('resolveLoaderOptions()', () => {
     for (const [wrong, right] of [['prefechBytes', 'prefetchBytes'], ['worker', 'workers'], ['world_size', 'worldSize'], ['on_error', 'onError']] as const) {
       assert.throws(() => resolveLoaderOptions({ ...base, [wrong]: 1 } as never, {}), (error: unknown) => error instanceof TypeError && error.message.includes(`\`${right}\``))
     }
-    assert.equal(nearest('tra', ['tar', 'lines']), 'tar')
-    assert.equal(nearest('quite-another', ['tar', 'lines']), undefined)
   })
 
   const types: Array<Record<string, unknown>> = [

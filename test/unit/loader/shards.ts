@@ -4,11 +4,17 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import * as tar from 'tar-stream'
-import { openReader, Unpacker } from '../../../lib/loader/readers/index.js'
-import type { PackOptions, ReaderName, ReadOptions, ReadSample, ShardInput } from '../../../lib/loader/readers/index.js'
+import { bytesOf, openReader, toBuffers, Unpacker } from '../../../lib/loader/readers/index.js'
+import type { Lender, PackOptions, ReaderName, ReadOptions, ReadSample, ShardInput } from '../../../lib/loader/readers/index.js'
 import type { TarSample } from '../../../lib/loader/types.js'
 
-interface ShardOfOptions { readonly shard?: string, readonly cuts?: readonly number[], readonly size?: number | undefined }
+interface ShardOfOptions {
+  readonly shard?: string
+  readonly cuts?: readonly number[]
+  readonly size?: number | undefined
+  /** So many blocks lie in one buffer that can be taken. */
+  readonly lend?: number | undefined
+}
 export interface Watched extends ShardInput { readonly log: { asked: number, ended: number, starts: number[] } }
 
 /**
@@ -16,23 +22,29 @@ export interface Watched extends ShardInput { readonly log: { asked: number, end
  * reuses its buffer does: a reader that keeps a view of it returns garbage.
  */
 export function shardOf (bytes: Uint8Array, options: ShardOfOptions = {}): Watched {
-  const { shard = 'bucket/shard.tar', cuts = [] } = options
+  const { shard = 'bucket/shard.tar', cuts = [], lend } = options
   const log = { asked: 0, ended: 0, starts: [] as number[] }
+  const loan: Lender & { buffer: ArrayBuffer | undefined, last: boolean } = { buffer: undefined, last: false, take () { loan.buffer = undefined } }
   return {
     shard,
     size: 'size' in options ? options.size : bytes.length,
     log,
+    lender: lend === undefined ? undefined : loan,
     async *blocks (start) {
       log.starts.push(start)
       const ends = [...new Set([...cuts.filter(cut => cut > start && cut < bytes.length), bytes.length])].sort((a, b) => a - b)
       try {
-        let at = start
-        for (const end of ends) {
-          log.asked++
-          const block = new Uint8Array(bytes.subarray(at, end))
-          yield block
-          block.fill(0xaa)
-          at = end
+        for (let first = 0; first < ends.length; first += lend ?? 1) {
+          const group = ends.slice(first, first + (lend ?? 1))
+          const base = ends[first - 1] ?? start
+          const buffer = new Uint8Array(bytes.subarray(base, group.at(-1)))
+          loan.buffer = buffer.buffer
+          for (const [at, end] of group.entries()) {
+            log.asked++
+            loan.last = at === group.length - 1
+            yield buffer.subarray((group[at - 1] ?? base) - base, end - base)
+          }
+          if (lend === undefined || loan.buffer !== undefined) buffer.fill(0xaa)
         }
       } finally {
         log.ended++
@@ -52,17 +64,18 @@ export async function collect (name: ReaderName, input: ShardInput, options: Rea
   return samples
 }
 
-/** All samples, by way of packed blocks that are handed back and overwritten. */
-export async function collectPacked (name: ReaderName, input: ShardInput, options: PackOptions = {}): Promise<ReadSample[]> {
+/** All samples, by way of packed blocks that are handed back and overwritten. `blocks` gets the bytes of each as they travel. */
+export async function collectPacked (name: ReaderName, input: ShardInput, options: PackOptions = {}, blocks: number[] = []): Promise<ReadSample[]> {
   const unpacker = new Unpacker(name, input.shard)
   const free: ArrayBuffer[] = []
   const acquire = (bytes: number): ArrayBuffer => free.findLast(block => block.byteLength >= bytes) === undefined ? new ArrayBuffer(bytes) : free.pop()!
   const samples: ReadSample[] = []
   for await (const block of openReader(name).pack(input, { acquire, ...options })) {
-    const sent = structuredClone(block, { transfer: [block] })
+    const sent = structuredClone(block, { transfer: toBuffers(block) })
+    blocks.push(bytesOf(sent))
     samples.push(...unpacker.unpack(sent))
-    new Uint8Array(sent).fill(0xbb)
-    if (sent.byteLength === (options.blockBytes ?? 1024 * 1024)) free.push(sent)
+    for (const buffer of toBuffers(sent)) new Uint8Array(buffer).fill(0xbb)
+    if (sent.table.byteLength === (options.blockBytes ?? 1024 * 1024)) free.push(sent.table)
   }
   return samples
 }

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { decodeError, encodeError } from '../../../lib/errors/codec.js'
 import { newCounters, openReader, Unpacker } from '../../../lib/loader/readers/index.js'
 import { collect, collectPacked, concat, everyBytes, pattern, shardOf, tarOf, texts } from './shards.js'
+import type { PackedBlock } from '../../../lib/loader/readers/index.js'
 import type { TarSample } from '../../../lib/loader/types.js'
 
 const lines = Buffer.from(Array.from({ length: 5000 }, (_, at) => `line ${at} ${'z'.repeat(at % 50)}`).join('\n'))
@@ -137,15 +138,49 @@ describe('packed blocks', () => {
   })
 
   it('are refused when they are something else', () => {
-    for (const bytes of [new ArrayBuffer(64), new Uint32Array([0x666b7331, 4000, 0, 0]).buffer, new Uint32Array([0x666b7331, 20, 0, 0, 99]).buffer]) {
-      assert.throws(() => new Unpacker('tar', 'x').unpack(bytes), TypeError)
+    for (const table of [new ArrayBuffer(64), new Uint32Array([0x666b7332, 4000, 0, 0]).buffer, new Uint32Array([0x666b7332, 20, 0, 0, 99]).buffer]) {
+      assert.throws(() => new Unpacker('tar', 'x').unpack({ table, data: undefined }), TypeError)
     }
+  })
+
+  it('take the buffers of their source along instead of copies', async () => {
+    const shard = await tarOf(Array.from({ length: 6 }, (_, at) => ({ name: `${at}.bin`, body: pattern(50_000, at + 1) })))
+    const blocks: number[] = []
+    const input = shardOf(shard, { cuts: everyBytes(shard.length, 32_768), lend: 4 }) // a sample lies in up to two buffers, each in four blocks
+    assert.deepEqual(await collectPacked('tar', input, { acquire: undefined, blockBytes: 1024 }, blocks), await collect('tar', shardOf(shard)))
+    assert.deepEqual(blocks, [132_096, 132_096, shard.length - 262_144 + 1024])
+  })
+
+  it('carry a sample over three buffers, and empty files', async () => {
+    const shard = await tarOf([{ name: 'a.none' }, { name: 'a.bin', body: pattern(100_000) }, { name: 'a.nil' }, { name: 'b.none' }])
+    for (const lend of [1, 2]) {
+      const samples = await collectPacked('tar', shardOf(shard, { cuts: everyBytes(shard.length, 40_000 / lend), lend }))
+      const empty = new Uint8Array(0)
+      assert.deepEqual(samples.map(({ value }) => (value as TarSample).files), [{ none: empty, bin: pattern(100_000), nil: empty }, { none: empty }])
+    }
+  })
+
+  it('are no larger than a buffer and a table, however many samples lie in a buffer', async () => {
+    const text = Buffer.from('\n'.repeat(3000) + 'a longer line\n'.repeat(3000))
+    const blocks: number[] = []
+    const samples = await collectPacked('lines', shardOf(text, { cuts: [20_000], lend: 2 }), { blockBytes: 4096 }, blocks)
+    assert.deepEqual(samples, await collect('lines', shardOf(text)))
+    assert.ok(Math.max(...blocks) <= text.length + 4096)
+    assert.ok(blocks.filter(bytes => bytes > 4096).length <= 1, 'and only the first has bytes of the shard beside it')
+  })
+
+  it('leave buffers without samples to their source', async () => {
+    const shard = await tarOf([{ name: 'a.bin', body: pattern(90_000) }, { name: 'b.bin', body: pattern(100) }])
+    const blocks: number[] = []
+    const [sample] = await collectPacked('tar', shardOf(shard, { cuts: everyBytes(shard.length, 10_240), lend: 1 }), { skip: 1, blockBytes: 1024 }, blocks)
+    assert.deepEqual([sample!.index, (sample!.value as TarSample).files], [1, { bin: pattern(100) }])
+    assert.equal(blocks.filter(bytes => bytes > 1024).length, 1)
   })
 
   it('let a sample that was begun be forgotten', async () => {
     const unpacker = new Unpacker('bytes', 'x')
     const packing = openReader('bytes').pack(shardOf(pattern(5000), { cuts: [2000] }), { blockBytes: 1024 })
-    unpacker.unpack((await packing.next()).value as ArrayBuffer)
+    unpacker.unpack((await packing.next()).value as PackedBlock)
     await packing.return()
     unpacker.discard()
     const samples = []

@@ -21,9 +21,9 @@ describe('lines reader', () => {
   }
 
   it('gives each line with its number and position, wherever the blocks end', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.string({ unit: 'grapheme', maxLength: 3000 }).map(line => line.replace(/[\r\n\ufeff]/g, '')), { minLength: 1 }), fc.array(fc.nat(5000)), async (lines, cuts) => {
+    await fc.assert(fc.asyncProperty(fc.array(fc.string({ unit: 'grapheme', maxLength: 3000 }).map(line => line.replace(/[\r\n\ufeff]/g, '')), { minLength: 1 }), fc.array(fc.nat(5000)), fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }), async (lines, cuts, lend) => {
       const bytes = Buffer.from(lines.map(line => line + '\n').join(''))
-      const samples = await collectPacked('lines', shardOf(bytes, { cuts }), { blockBytes: 1024 })
+      const samples = await collectPacked('lines', shardOf(bytes, { cuts, lend }), { blockBytes: 1024 })
       assert.deepEqual(values(samples), lines)
       samples.forEach((sample, at) => assert.ok(bytes.subarray(sample.position).toString().startsWith(lines[at]! + '\n')))
     }), { numRuns: 60 })

@@ -41,7 +41,7 @@ describe('onceDirectory()', () => {
     }
     const outcomes = await Promise.allSettled([1, 2, 3].map(() => onceDirectory({ directory, key: 'k', make })))
     assert.ok(outcomes.every(outcome => outcome.status === 'rejected' && isFsError(outcome.reason, 'ENOSPC')))
-    assert.deepEqual(await insideHome(), [])
+    assert.deepEqual(await homes(), [])
     works = true
     const copy = await onceDirectory({ directory, key: 'k', make, transient: true })
     assert.equal(copy.made, true)
@@ -77,7 +77,7 @@ describe('onceDirectory()', () => {
     two.abort(new Error('two'))
     await assert.rejects(second, { message: 'two' })
     assert.equal(ended, true)
-    assert.deepEqual(await insideHome(), [])
+    assert.deepEqual(await homes(), [])
   })
 
   it('does not count the time of its own making against timeoutMs', async () => {

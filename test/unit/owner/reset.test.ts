@@ -146,7 +146,11 @@ describe('Owned', () => {
   it('close() waits also for a close that another has begun, and not after a reset', async () => {
     let finish = (): void => {}
     let closes = 0
-    const owned = new Owned<number>({ open: async () => Promise.resolve(1), close: () => { closes++; return new Promise(resolve => { finish = resolve }) }, drop: () => { finish() } })
+    const owned = new Owned<number>({
+      open: async () => Promise.resolve(1),
+      close: () => { closes++; return new Promise(resolve => { finish = resolve }) },
+      drop: () => { finish() }
+    })
     await owned.get()
     const ended: string[] = []
     const both = [owned.close().then(() => { ended.push('first') }), owned.close().then(() => { ended.push('second') })]

@@ -51,6 +51,19 @@ describe('files by URL', () => {
     await Promise.all(parts.map(handle => handle.abort()))
   })
 
+  it('openFiles() makes missing parents, and names files as `name` says', async () => {
+    const handles = await openFiles(`${folder}/new/deep/day-*.csv`, 'w', { num: 2, name: index => ['mon', 'tue'][index]! })
+    await Promise.all(handles.map(handle => handle.close()))
+    assert.deepEqual((await readdir(join(folder, 'new', 'deep'))).sort(), ['day-mon.csv', 'day-tue.csv'])
+  })
+
+  it('openFiles() refuses a star or `num` in a list of files to write, with nothing made', async () => {
+    await assert.rejects(openFiles([`${folder}/x-*`], 'w'), TypeError)
+    await assert.rejects(openFiles([`${folder}/sub/x`], 'w', { num: 2 }), TypeError)
+    await assert.rejects(openFiles(`${folder}/sub/x`, 'w', { name: 'x' as never }), TypeError)
+    assert.deepEqual(await readdir(folder), [])
+  })
+
   it('openFiles() leaves nothing open or written where one of them can not be opened', async () => {
     await writeFile(join(folder, 'there'), 'old')
     await assert.rejects(openFiles([`${folder}/new`, `${folder}/there`], 'wx'), code('EEXIST'))

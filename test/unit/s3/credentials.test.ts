@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { isFsError } from '../../../lib/errors/fs-error.js'
-import { CredentialSource, credentialSource, givenCredentials } from '../../../implementations/s3/credentials.js'
+import { credentialSource, givenCredentials, S3CredentialSource } from '../../../implementations/s3/credentials.js'
 import { identityOf } from '../../../implementations/s3/options.js'
 import type { Credentials } from '../../../implementations/s3/sign.js'
 
@@ -21,11 +21,11 @@ function keys (name: string, expiresAt?: number): Credentials {
   return { accessKeyId: name, secretAccessKey: `secret of ${name}`, ...(expiresAt === undefined ? {} : { expiration: new Date(expiresAt) }) }
 }
 
-describe('CredentialSource', () => {
+describe('S3CredentialSource', () => {
   it('asks once for all who wait, and not again while the keys are fresh', async () => {
     let asked = 0
     let give: (value: Credentials) => void = () => {}
-    const source = new CredentialSource(() => { asked++; return new Promise<Credentials>(resolve => { give = resolve }) })
+    const source = new S3CredentialSource(() => { asked++; return new Promise<Credentials>(resolve => { give = resolve }) })
     const waiting = Promise.all([source.get(), source.get(), source.get()])
     assert.equal(source.peek(), undefined)
     give(keys('a'))
@@ -39,7 +39,7 @@ describe('CredentialSource', () => {
     let now = 0
     let asked = 0
     const answers: (Credentials | Error)[] = [keys('a', 60 * MINUTE), new Error('down'), new Error('down'), keys('b', 120 * MINUTE)]
-    const source = new CredentialSource(() => {
+    const source = new S3CredentialSource(() => {
       const answer = answers[asked++]!
       if (answer instanceof Error) throw answer
       return answer
@@ -57,14 +57,14 @@ describe('CredentialSource', () => {
 
   it('does not ask for every request when the provider has nothing newer', async () => {
     let asked = 0
-    const source = new CredentialSource(() => { asked++; return keys('a', 4 * MINUTE) }, { now: () => 0 })
+    const source = new S3CredentialSource(() => { asked++; return keys('a', 4 * MINUTE) }, { now: () => 0 })
     for (let i = 0; i < 5; i++) await source.get()
     assert.equal(asked, 2)
   })
 
   it('asks once more after the store refused the keys, together for all who were refused', async () => {
     let asked = 0
-    const source = new CredentialSource(() => keys(`k${++asked}`))
+    const source = new S3CredentialSource(() => keys(`k${++asked}`))
     const first = await source.get()
     assert.deepEqual(await Promise.all([source.refresh(first), source.refresh(first)]), [true, true])
     assert.equal(asked, 2)
@@ -75,7 +75,7 @@ describe('CredentialSource', () => {
 
   it('says that another try is in vain when the provider gives the same again', async () => {
     let asked = 0
-    const source = new CredentialSource(() => { asked++; return keys('a') })
+    const source = new S3CredentialSource(() => { asked++; return keys('a') })
     const first = await source.get()
     assert.equal(await source.refresh(first), false)
     assert.equal(await source.refresh(first), false)
@@ -84,14 +84,14 @@ describe('CredentialSource', () => {
 
   it('rejects with ETIMEDOUT when a provider never answers, and asks anew afterwards', async () => {
     let asked = 0
-    const source = new CredentialSource(() => asked++ === 0 ? new Promise(() => {}) : keys('a'), { timeoutMs: 20 })
+    const source = new S3CredentialSource(() => asked++ === 0 ? new Promise(() => {}) : keys('a'), { timeoutMs: 20 })
     await assert.rejects(source.get(), (error: unknown) => isFsError(error, 'ETIMEDOUT'))
     assert.equal((await source.get())?.accessKeyId, 'a')
   })
 
   it('rejects what is no pair of keys', async () => {
     for (const bad of [{}, { accessKeyId: 'a' }, 7, null, { ...keys('a'), expiration: new Date(Number.NaN) }]) {
-      await assert.rejects(new CredentialSource(() => bad as Credentials).get(), (error: unknown) => isFsError(error, 'FORKFS_CREDENTIALS'))
+      await assert.rejects(new S3CredentialSource(() => bad as Credentials).get(), (error: unknown) => isFsError(error, 'FORKFS_CREDENTIALS'))
     }
   })
 })
@@ -256,7 +256,7 @@ describe('the chain of the AWS SDK', function () {
     const root = await mkdtemp(join(tmpdir(), 'forkfs-bare-'))
     try {
       await writeFile(join(root, 'package.json'), '{"type":"module"}')
-      for (const part of ['lib/errors', 'implementations/s3']) {
+      for (const part of ['lib', 'implementations/s3']) {
         await cp(fileURLToPath(new URL(`../../../${part}`, import.meta.url)), join(root, part), { recursive: true })
       }
       const script = `
