@@ -26,6 +26,11 @@ const pinned: Readonly<Record<string, Entry>> = {
   './http': { values: 'class HttpFileSystem', types: 'HttpFileInfo, HttpOptions' },
   './s3': { values: 'class S3FileSystem', types: 'S3Options' },
   './gcs': { values: 'class GcsFileSystem', types: 'GcsOptions' },
+  './checkpoint': { values: 'class Checkpoint', types: 'CheckpointDirectory, PersistOptions, PruneOptions, ReadOptions' },
+  './memmap': {
+    values: 'function allocate, function hasShareableMemory, function share',
+    types: 'AllocateOptions, Carrier, NumericArray, ShareOptions, SharedArray, SharingMode'
+  },
   './loader': {
     values: 'class DataLoader, class SampleError',
     types: 'BytesSample, CustomReader, LoaderOptions, LoaderState, LoaderStats, ReaderContext, TarSample, WorkerStats'
