@@ -8,18 +8,23 @@ import type { OwnerTag } from './realm.js'
  * implementations need not know of workers. Kept in the realm: all copies of the package in a thread share it.
  */
 
-/** Answers questions of workers. `from`: who asks. */
+/** Answers questions of workers; undefined: another handler may know. `from`: who asks. */
 export type ServiceHandler = (payload: unknown, from: OwnerTag) => unknown
 export interface Question { readonly service: string, readonly payload: unknown, readonly from: OwnerTag }
 
 /**
- * Offer something to the workers of this thread and to theirs. A later handler of the same name replaces the former.
+ * Offer something to the workers of this thread and to theirs. Each copy of the package in a thread may have a handler of the same
+ * name: the latest is asked first.
  * @returns a function that withdraws it
  */
 export function serve (service: string, handler: ServiceHandler): () => void {
   const { services } = realm
-  services.set(service, handler)
-  return () => { if (services.get(service) === handler) services.delete(service) }
+  services.set(service, [handler, ...services.get(service) ?? []])
+  return () => {
+    const left = (services.get(service) ?? []).filter(other => other !== handler)
+    if (left.length > 0) services.set(service, left)
+    else services.delete(service)
+  }
 }
 
 /** Worker side, called by the bootstrap of our own workers. */
@@ -40,8 +45,12 @@ export async function askParent (service: string, payload: unknown): Promise<unk
 /** The parent's side: answer, or pass the question on to its own parent. */
 export async function answerWorker (question: Question): Promise<unknown> {
   const { services, askParent: ask } = realm
-  const handler = services.get(question.service)
-  if (handler !== undefined) return await handler(question.payload, question.from)
+  const handlers = services.get(question.service)
+  for (const handler of handlers ?? []) {
+    const answer = await handler(question.payload, question.from)
+    if (answer !== undefined) return answer
+  }
+  if (handlers !== undefined) return undefined
   if (ask !== undefined) return ask(question)
   throw new FsError('FORKFS_NOT_SUPPORTED', `no parent of this worker serves '${question.service}'`, { operation: 'askParent' })
 }

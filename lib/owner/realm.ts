@@ -31,7 +31,7 @@ export interface Realm {
   /** protocol -> class or loader, as registerImplementation() got it. */
   readonly implementations: Map<string, unknown>
   /** What this thread answers its workers. */
-  readonly services: Map<string, (payload: unknown, from: OwnerTag) => unknown>
+  readonly services: Map<string, ReadonlyArray<(payload: unknown, from: OwnerTag) => unknown>>
   /** In a worker of ours: asks its parent. */
   askParent: ((question: { readonly service: string, readonly payload: unknown, readonly from: OwnerTag }) => Promise<unknown>) | undefined
   /** In a worker of ours: how many there are of its kind. */

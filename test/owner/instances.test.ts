@@ -8,6 +8,7 @@ import type { Dispatcher } from 'undici'
 import { clearInstanceCache, FileSystem, filesystem, isFileSystem, isFsError, registerImplementation, resetForFork, urlToFs } from '../../lib/index.js'
 import type { Capabilities, FileInfo, Implementation, RangeRead } from '../../lib/index.js'
 import type { S3Server } from '../servers/index.js'
+import { realm } from '../../lib/owner/index.js'
 import { actorKinds, optionsOf, outcome, seen, Stage, until } from './support.js'
 
 class Tiny extends FileSystem {
@@ -199,7 +200,12 @@ describe('owners: instances and how they come to be', function () {
   it('F29: copies of the package share implementations, brands and resets, and keep their instances apart', async () => {
     const root = new URL('../../', import.meta.url)
     const folder = await mkdtemp(fileURLToPath(new URL('copy-', root)))
-    stage.later(() => rm(folder, { recursive: true }))
+    const services = new Map(realm.services)
+    stage.later(async () => {
+      realm.services.clear() // the copy offered help of its own to workers, with files that are gone now
+      for (const [name, handlers] of services) realm.services.set(name, handlers)
+      await rm(folder, { recursive: true })
+    })
     for (const part of ['lib', 'implementations']) await cp(new URL(part, root), join(folder, part), { recursive: true })
     const copy = await import(pathToFileURL(join(folder, 'lib/index.js')).href) as typeof import('../../lib/index.js')
     assert.notEqual(copy.filesystem, filesystem)
