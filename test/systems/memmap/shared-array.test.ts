@@ -320,11 +320,11 @@ describe('shared arrays in small file systems', function () {
     assert.deepEqual(readdirSync(join(folder, `forkfs-${process.getuid!()}`, 'roots')), [])
   }))
 
-  it('D2: leave nothing in shared memory, whoever was killed when: 200 times', async function () {
+  it('D2: leave nothing in shared memory, whoever was killed when (FORKFS_TEST_KILLS=all: 200 times)', async function () {
     this.timeout(240_000)
-    const points = { workers: 176, parents: 14, all: 10 }
+    const points = process.env['FORKFS_TEST_KILLS'] === 'all' ? { workers: 176, parents: 14, all: 10 } : { workers: 30, parents: 4, all: 3 }
     const { code, value } = await run('kills', [points], { mounts: ['mount -t tmpfs -o size=64m none /dev/shm'], env: { FORKFS_TMPDIR: '' }, timeoutMs: 230_000 })
-    assert.deepEqual([code, value], [0, { count: 200, left: 0 }])
+    assert.deepEqual([code, value], [0, { count: points.workers + points.parents + points.all, left: 0 }])
   })
 })
 
