@@ -30,6 +30,8 @@ export interface Realm {
   readonly hooks: Set<ResetHook>
   /** protocol -> class or loader, as registerImplementation() got it. */
   readonly implementations: Map<string, unknown>
+  /** What is done for an owner that has died, by every copy of the package. */
+  readonly releases: Set<(owner: OwnerTag) => Promise<void> | void>
   /** What this thread answers its workers. */
   readonly services: Map<string, ReadonlyArray<(payload: unknown, from: OwnerTag) => unknown>>
   /** In a worker of ours: asks its parent. */
@@ -43,7 +45,8 @@ const key = Symbol.for('forkfs.realm.v1')
 
 function createRealm (): Realm {
   return {
-    epoch: 1, id: undefined, secret: undefined, owner: undefined, hooks: new Set(), implementations: new Map(), services: new Map(), askParent: undefined, share: 1, wakes: false
+    epoch: 1, id: undefined, secret: undefined, owner: undefined, hooks: new Set(), implementations: new Map(), releases: new Set(),
+    services: new Map(), askParent: undefined, share: 1, wakes: false
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { cp, mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
@@ -8,7 +9,6 @@ import type { Dispatcher } from 'undici'
 import { clearInstanceCache, FileSystem, filesystem, isFileSystem, isFsError, registerImplementation, resetForFork, urlToFs } from '../../lib/index.js'
 import type { Capabilities, FileInfo, Implementation, RangeRead } from '../../lib/index.js'
 import type { S3Server } from '../servers/index.js'
-import { realm } from '../../lib/owner/index.js'
 import { actorKinds, optionsOf, outcome, seen, Stage, until } from './support.js'
 
 class Tiny extends FileSystem {
@@ -200,12 +200,7 @@ describe('owners: instances and how they come to be', function () {
   it('F29: copies of the package share implementations, brands and resets, and keep their instances apart', async () => {
     const root = new URL('../../', import.meta.url)
     const folder = await mkdtemp(fileURLToPath(new URL('copy-', root)))
-    const services = new Map(realm.services)
-    stage.later(async () => {
-      realm.services.clear() // the copy offered help of its own to workers, with files that are gone now
-      for (const [name, handlers] of services) realm.services.set(name, handlers)
-      await rm(folder, { recursive: true })
-    })
+    process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) }) // not before: the copy helps workers of this thread, too
     for (const part of ['lib', 'implementations']) await cp(new URL(part, root), join(folder, part), { recursive: true })
     const copy = await import(pathToFileURL(join(folder, 'lib/index.js')).href) as typeof import('../../lib/index.js')
     assert.notEqual(copy.filesystem, filesystem)

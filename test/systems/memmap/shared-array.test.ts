@@ -322,7 +322,7 @@ describe('shared arrays in small file systems', function () {
 
   it('D2: leave nothing in shared memory, whoever was killed when (FORKFS_TEST_KILLS=all: 200 times)', async function () {
     this.timeout(240_000)
-    const points = process.env['FORKFS_TEST_KILLS'] === 'all' ? { workers: 176, parents: 14, all: 10 } : { workers: 30, parents: 4, all: 3 }
+    const points = process.env['FORKFS_TEST_KILLS'] === 'all' ? { workers: 176, parents: 14, all: 10 } : { workers: 32, parents: 4, all: 3 }
     const { code, value } = await run('kills', [points], { mounts: ['mount -t tmpfs -o size=64m none /dev/shm'], env: { FORKFS_TMPDIR: '' }, timeoutMs: 230_000 })
     assert.deepEqual([code, value], [0, { count: points.workers + points.parents + points.all, left: 0 }])
   })
