@@ -233,7 +233,7 @@ describe('GCS: owners (G26)', function () {
     const module = join(folder, 'parent.mjs')
     await writeFile(module, `import { threadId } from 'node:worker_threads'
       export default async () => {
-        if (threadId !== 0 || process.send !== undefined) throw new Error('asked in a worker')
+        if (threadId !== 0 || process.pid !== ${process.pid}) throw new Error('asked in a worker')
         return { token: ${JSON.stringify(strict.server.accessToken)} }
       }`)
     const keyed = strict.open({ credentialsModule: module, useAuthWithCustomEndpoint: true })
