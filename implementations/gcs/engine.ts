@@ -1,9 +1,11 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
+import { ObjectEngine } from '../../lib/filesystem/object-engine.js'
+import type { SignOptions } from '../../lib/filesystem/object-engine.js'
+import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
 import type { FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
-import { Versions } from '../../lib/filesystem/versions.js'
 import { pagesAhead } from '../../lib/net/index.js'
 import type { ReplyHeaders } from '../../lib/net/index.js'
 import { bucketPath, checkObject, isBucket, objectPath, parsePath, queryOf } from './address.js'
@@ -22,20 +24,15 @@ import { hashOf, infoOf, listFields, objectFields, parseJson, parseObject } from
 import { generationOf, UploadWriter, writeWhole } from './writer.js'
 import type { WriteContext } from './writer.js'
 
-/** Bytes of a part that is read. */
-export const DEFAULT_PART = 8 * 1024 * 1024
-
-/** The verbs of GCS on the wire: all that a program which only imports forkfs does not need. */
-export class GcsEngine {
-  readonly client: GcsClient
+/** The verbs of GCS on the wire. */
+export class GcsEngine extends ObjectEngine<GcsClient> {
   readonly #settings: ResolvedGcsOptions
   readonly #concurrency: number
-  readonly #versions = new Versions()
 
   constructor (options: GcsClientOptions) {
+    super(new GcsClient(options), options.settings.versionAware)
     this.#settings = options.settings
     this.#concurrency = options.maxConcurrency
-    this.client = new GcsClient(options)
   }
 
   // ------------------------------------------------------------------------------------------------ paths
@@ -54,20 +51,13 @@ export class GcsEngine {
     return at
   }
 
-  #generation (path: string, { generation }: GcsPath): string | undefined {
-    return generation ?? (this.#settings.versionAware ? this.#versions.get(path) : undefined)
-  }
+  protected override _isAboveObjects (path: string): boolean { return this.#at(path).object === '' }
 
-  #see (path: string, generation: string | undefined): void {
-    if (this.#settings.versionAware) this.#versions.see(path, generation)
-  }
-
-  /** Forget which generations were seen, of one path or of all. */
-  forget (path: string | undefined): void { this.#versions.forget(path) }
+  #generation (path: string, { generation }: GcsPath): string | undefined { return generation ?? this._seen(path) }
 
   // ------------------------------------------------------------------------------------------------ reading
 
-  async info (path: string, { signal }: Verb): Promise<FileInfo> {
+  override async info (path: string, { signal }: Verb): Promise<FileInfo> {
     const at = this.#at(path)
     if (at.bucket === '') return directoryInfo('')
     if (at.object === '') return this.#bucketInfo(at.bucket, signal!)
@@ -77,7 +67,7 @@ export class GcsEngine {
         operation: 'objects.get', method: 'GET', path, target: objectPath(at.bucket, at.object), query: queryOf({ generation, fields: objectFields }), pinned: generation !== undefined
       } as const
       const info = infoOf(path, { metadata: {}, ...await this.client.call(request, signal!, parseObject) })
-      this.#see(path, info.etag)
+      this._see(path, info.etag)
       return info
     } catch (error) {
       if (!isFsError(error, 'ENOENT', 'EACCES') || generation !== undefined) throw error
@@ -128,7 +118,7 @@ export class GcsEngine {
     }
   }
 
-  async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  override async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
     if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.object === '' ? '' : `${at.object}/`
@@ -157,20 +147,20 @@ export class GcsEngine {
   #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
     const at = this.#object(path)
     const generation = generationOf(ifMatch, path) ?? this.#generation(path, at)
-    const seen = (headers: ReplyHeaders): void => { this.#see(path, headers['x-goog-generation']) }
+    const seen = (headers: ReplyHeaders): void => { this._see(path, headers['x-goog-generation']) }
     return { client: this.client, bucket: at.bucket, object: at.object, generation, checksums: this.#settings.checksums, signal: signal!, into, seen }
   }
 
-  async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+  override async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
     return readRange(this.#reading(path, options), start, end)
   }
 
   /** The whole object, in parallel parts where it is long; its CRC32C is that of the parts in a row. */
-  async readAll (path: string, options: RangeOptions): Promise<RangeRead> {
+  override async readAll (path: string, options: RangeOptions): Promise<RangeRead> {
     const check = this.#settings.checksums ? new PartsCheck() : undefined
     const read = await readWhole({
       _concurrency: this.#concurrency,
-      _partBytes: DEFAULT_PART,
+      _partBytes: PART_BYTES,
       _readRange: async (name, start, end, inner) => {
         const context = this.#reading(name, inner)
         if (start > 0 || inner.into !== undefined) {
@@ -179,7 +169,7 @@ export class GcsEngine {
           return part
         }
         let hash: string | undefined
-        const first = await readBeginning({ ...context, seen: headers => { context.seen(headers); hash = hashOf(headers['x-goog-hash']) } }, DEFAULT_PART)
+        const first = await readBeginning({ ...context, seen: headers => { context.seen(headers); hash = hashOf(headers['x-goog-hash']) } }, PART_BYTES)
         const isWhole = first.data.length === first.size // then it was checked when it came
         check?.begin(isWhole ? undefined : hash)
         check?.add(0, first.data)
@@ -194,74 +184,47 @@ export class GcsEngine {
 
   #writable (path: string, options: Verb & WriteOptions): WriteContext {
     const { bucket, object } = this.#object(path)
-    const { partBytes } = options
-    if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
     return { client: this.client, bucket, object, signal: options.signal!, options }
   }
 
-  async write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
-    const context = this.#writable(path, options)
-    return this.#writing(path, () => writeWhole(context, data))
+  protected override async _put (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
+    return writeWhole(this.#writable(path, options), data)
   }
 
-  async openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
-    const context = this.#writable(path, options)
-    // Told at once where it can be: a long write should not fail at its end.
-    if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
-    const writer = new UploadWriter(context)
-    return {
-      write: chunk => writer.write(chunk),
-      commit: () => this.#writing(path, () => writer.commit()),
-      abort: reason => writer.abort(reason)
-    }
-  }
+  protected override _writer (path: string, options: Verb & WriteOptions): StagedWriter { return new UploadWriter(this.#writable(path, options)) }
 
-  async #there (path: string, { signal }: Verb): Promise<boolean> {
+  protected override async _exists (path: string, { signal }: Verb): Promise<boolean> {
     const { bucket, object } = this.#object(path)
     const request = { operation: 'objects.get', method: 'GET', path, target: objectPath(bucket, object), query: 'fields=name,generation' } as const
     return this.client.call({ ...request, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
   }
 
-  async delete (paths: readonly string[], { signal }: Verb): Promise<void> {
-    const objects = paths.map(path => this.#object(path))
-    try {
-      await removeObjects(this.client, objects, signal!)
-    } finally {
-      for (const path of paths) this.#versions.forget(path)
-    }
+  protected override async _remove (paths: readonly string[], signal: AbortSignal): Promise<void> {
+    await removeObjects(this.client, paths.map(path => this.#object(path)), signal)
   }
 
-  async copy (source: string, target: string, { signal }: Verb): Promise<void> {
+  override async copy (source: string, target: string, { signal }: Verb): Promise<void> {
     const context = { client: this.client, from: this.#object(source), to: this.#object(target), signal: signal! }
-    await this.#writing(target, () => copyObject(context))
+    await this._writing(target, () => copyObject(context))
   }
 
   /** One object. @throws FsError FORKFS_NOT_SUPPORTED for a directory: there is nothing that moves all of it at once */
   async rename (source: string, target: string, { signal }: Verb): Promise<void> {
     const context = { client: this.client, from: this.#object(source), to: this.#object(target), signal: signal! }
     try {
-      await this.#writing(target, () => moveObject(context))
+      await this._writing(target, () => moveObject(context))
     } catch (error) {
       if (!isFsError(error, 'ENOENT') || (await this.info(source, { signal }).catch(() => undefined))?.type !== 'directory') throw error
       throw new FsError('FORKFS_NOT_SUPPORTED', 'a directory is moved object by object', { path: source, protocol: 'gs' })
     } finally {
-      this.#versions.forget(source)
-    }
-  }
-
-  /** What was seen of a path before its write is not what is there afterwards, however the write ends. */
-  async #writing<T> (path: string, write: () => Promise<T>): Promise<T> {
-    try {
-      return await write()
-    } finally {
-      this.#versions.forget(path)
+      this.forget(source)
     }
   }
 
   // ------------------------------------------------------------------------------------------------ buckets
 
   /** Makes a bucket; below one there are no directories to make. */
-  async mkdir (path: string, { signal }: Verb): Promise<void> {
+  override async mkdir (path: string, { signal }: Verb): Promise<void> {
     const { bucket, object } = parsePath(path)
     if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
     if (object !== '') return
@@ -280,17 +243,7 @@ export class GcsEngine {
     }
   }
 
-  async makedirs (path: string, options: Verb): Promise<void> {
-    const { object } = this.#at(path)
-    if (object !== '') return
-    try {
-      await this.mkdir(path, options)
-    } catch (error) {
-      if (!isFsError(error, 'EEXIST')) throw error
-    }
-  }
-
-  async rmdir (path: string, { signal }: Verb): Promise<void> {
+  override async rmdir (path: string, { signal }: Verb): Promise<void> {
     const { bucket, object } = this.#at(path)
     if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
     if (object === '') {
@@ -308,7 +261,7 @@ export class GcsEngine {
   }
 
   /** By the SDK, which knows how each kind of account signs. */
-  async sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
+  override async sign (path: string, { expiresSeconds, method }: SignOptions): Promise<string> {
     const at = this.#object(path)
     const { endpoint, projectId } = this.#settings
     const Storage = loadStorage()
@@ -319,11 +272,5 @@ export class GcsEngine {
       ...(generation === undefined ? {} : { queryParams: { generation } })
     })
     return url
-  }
-
-  close (): Promise<void> { return this.client.close() }
-  drop (): void {
-    this.#versions.forget(undefined)
-    this.client.drop()
   }
 }

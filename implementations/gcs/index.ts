@@ -1,11 +1,9 @@
 import { FsError } from '../../lib/errors/index.js'
-import type { ListOptions } from '../../lib/filesystem/core.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
-import { FileSystem } from '../../lib/filesystem/filesystem.js'
+import { ObjectStore } from '../../lib/filesystem/object-store.js'
 import { isLoopback } from '../../lib/filesystem/option-values.js'
 import { canonical } from '../../lib/filesystem/options.js'
-import type { Stats } from '../../lib/filesystem/stats.js'
-import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
+import type { Capabilities, Verb } from '../../lib/filesystem/types.js'
 import type { CredentialOffer } from '../../lib/net/credential-offers.js'
 import type { AccessToken } from './credentials.js'
 import type { GcsEngine } from './engine.js'
@@ -16,23 +14,17 @@ import { gcsOffers } from './share.js'
 
 export type { GcsOptions } from './options.js'
 
-/** Bytes of a part that is read. */
-const DEFAULT_PART = 8 * 1024 * 1024
-
 /**
  * Google Cloud Storage and servers that speak its JSON API, over our own transport. Paths are 'bucket/object'; names are opaque
  * and reach the store byte for byte. The SDK is imported only for what it alone knows: credentials and signed URLs.
  */
-export class GcsFileSystem extends FileSystem {
+export class GcsFileSystem extends ObjectStore<GcsEngine> {
   static override readonly protocols: readonly string[] = ['gs', 'gcs']
   static override readonly options = gcsOptions
   readonly #settings: ResolvedGcsOptions
-  /** What talks to the store: loaded with the first call. */
-  #engine: GcsEngine | undefined
-  #loading: Promise<GcsEngine> | undefined
   readonly #offer: CredentialOffer<AccessToken> = {
-    credentials: async () => (await this.#load()).client.credentials(),
-    otherCredentials: async refused => (await this.#load()).client.otherCredentials(refused)
+    credentials: async () => (await this._engine()).client.credentials(),
+    otherCredentials: async refused => (await this._engine()).client.otherCredentials(refused)
   }
 
   constructor (options: GcsOptions & Record<string, unknown> = {}) {
@@ -44,33 +36,25 @@ export class GcsFileSystem extends FileSystem {
     this.#settings = resolveGcs(given, settled ? { GOOGLE_CLOUD_PROJECT: process.env['GOOGLE_CLOUD_PROJECT'] } : process.env)
   }
 
-  #load (): Promise<GcsEngine> {
-    this.#loading ??= import('./engine.js').then(({ GcsEngine }) => {
-      const { ca, dispatcher } = this._options as unknown as GcsOptions
-      this.#engine = new GcsEngine({
-        ...this._options,
-        ca,
-        dispatcher,
-        settings: this.#settings,
-        expectedIdentity: this._withheld?.['account'] as string | undefined,
-        parentKey: () => canonical(this._describe(false).options)
-      })
-      return this.#engine
+  protected override async _loadEngine (): Promise<GcsEngine> {
+    const { GcsEngine } = await import('./engine.js')
+    const { ca, dispatcher } = this._options as unknown as GcsOptions
+    return new GcsEngine({
+      ...this._options,
+      ca,
+      dispatcher,
+      settings: this.#settings,
+      expectedIdentity: this._withheld?.['account'] as string | undefined,
+      parentKey: () => canonical(this._describe(false).options)
     })
-    return this.#loading
   }
 
-  /** Without a detour once it is loaded: this is the hot path. */
-  #with<T> (work: (engine: GcsEngine) => Promise<T>): Promise<T> {
-    return this.#engine === undefined ? this.#load().then(work) : work(this.#engine)
-  }
+  protected override get _isNear (): boolean { return isLoopback(this.#settings.endpoint) }
 
   get capabilities (): Capabilities {
     const sign = this.#settings.credentials.kind !== 'anonymous' && this.#settings.credentials.kind !== 'module'
     return { read: true, write: true, append: false, exclusiveCreate: true, rename: true, emptyDirectories: false, sign, ranges: true }
   }
-
-  override get stats (): Stats { return this.#engine?.client.net.stats ?? super.stats }
 
   /** Resolved options travel, so that the receiver's environment changes nothing; keys and tokens stay at home, the account is named. */
   protected override _describe (credentials: boolean): Travel {
@@ -95,9 +79,6 @@ export class GcsFileSystem extends FileSystem {
     return { options, withheld: kept as Withheld }
   }
 
-  protected override get _partBytes (): number { return DEFAULT_PART }
-  protected override get _maxGap (): number { return isLoopback(this.#settings.endpoint) ? 64 * 1024 : 128 * 1024 }
-
   /** The CRC32C of the contents, in base64: the same for the same bytes, wherever and whenever they were written. */
   override checksum (path: string, options?: Verb): Promise<string> {
     return this._call('checksum', path, options, async core => {
@@ -106,36 +87,5 @@ export class GcsFileSystem extends FileSystem {
     })
   }
 
-  override invalidateCache (path?: string): void { this.#engine?.forget(path === undefined ? undefined : this._normalize(path)) }
-
-  protected override _info (path: string, options: Verb): Promise<FileInfo> { return this.#with(engine => engine.info(path, options)) }
-
-  protected override async *_list (path: string, options: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    yield* (this.#engine ?? await this.#load()).list(path, options)
-  }
-
-  protected override _readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
-    return this.#with(engine => engine.readRange(path, start, end, options))
-  }
-
-  protected override _readAll (path: string, options: RangeOptions): Promise<RangeRead> { return this.#with(engine => engine.readAll(path, options)) }
-
-  protected override _write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
-    return this.#with(engine => engine.write(path, data, options))
-  }
-
-  protected override _openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> { return this.#with(engine => engine.openWriter(path, options)) }
-  protected override _delete (paths: readonly string[], options: Verb): Promise<void> { return this.#with(engine => engine.delete(paths, options)) }
-  protected override _copy (source: string, target: string, options: Verb): Promise<void> { return this.#with(engine => engine.copy(source, target, options)) }
-  protected override _rename (source: string, target: string, options: Verb): Promise<void> { return this.#with(engine => engine.rename(source, target, options)) }
-  protected override _mkdir (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.mkdir(path, options)) }
-  protected override _makedirs (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.makedirs(path, options)) }
-  protected override _rmdir (path: string, options: Verb): Promise<void> { return this.#with(engine => engine.rmdir(path, options)) }
-
-  protected override _sign (path: string, options: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
-    return this.#with(engine => engine.sign(path, options))
-  }
-
-  protected override async _close (): Promise<void> { await this.#engine?.close() }
-  protected override _drop (): void { this.#engine?.drop() }
+  protected override _rename (source: string, target: string, options: Verb): Promise<void> { return this._with(engine => engine.rename(source, target, options)) }
 }

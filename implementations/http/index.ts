@@ -71,10 +71,7 @@ export class HttpFileSystem extends FileSystem {
   override isPattern (path: string): boolean { return /^[^?]*[*[]/.test(path) }
 
   /** Forget which files were seen to have no ranges. */
-  override invalidateCache (path?: string): void {
-    super.invalidateCache(path)
-    this.#engine?.forget(path === undefined ? undefined : this._normalize(path))
-  }
+  protected override _forget (path: string | undefined): void { this.#engine?.forget(path) }
 
   /** One URL is read as it is written, query and closing slash included; more of them, and patterns, as everywhere. */
   override cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>

@@ -1,11 +1,13 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
+import { ObjectEngine } from '../../lib/filesystem/object-engine.js'
+import type { SignOptions } from '../../lib/filesystem/object-engine.js'
+import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
 import type { FileInfo, RangeOptions, RangeRead, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 import { noteUpload } from '../../lib/filesystem/upload-journal.js'
 import type { Descriptor } from '../../lib/filesystem/descriptor.js'
-import { Versions } from '../../lib/filesystem/versions.js'
 import { pagesAhead } from '../../lib/net/index.js'
 import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
 import { needsSdk, parsePath } from './address.js'
@@ -22,25 +24,23 @@ import { removeObjects } from './remove.js'
 import { createBucketBody, parseBuckets } from './replies.js'
 import { canonicalQuery } from './sign.js'
 import { endUpload, listUploads } from './uploads.js'
-import { DEFAULT_PART, markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
+import { markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
 import type { UploadContext } from './writer.js'
 
 /** Above it a PUT is cut into parts: they go in parallel, and a failure costs one part. */
 const PUT_LIMIT = 16 * 1024 * 1024
 
-/** The verbs of S3 on the wire: all that a program which only imports forkfs does not need. */
-export class S3Engine {
-  readonly client: S3Client
+/** The verbs of S3 on the wire. */
+export class S3Engine extends ObjectEngine<S3Client> {
   readonly #settings: ResolvedS3Options
   readonly #concurrency: number
-  readonly #versions = new Versions()
   readonly #describe: () => Descriptor | undefined
 
   constructor (options: S3ClientOptions & { readonly describe: () => Descriptor | undefined }) {
+    super(new S3Client(options), options.settings.versionAware)
     this.#settings = options.settings
     this.#describe = options.describe
     this.#concurrency = options.maxConcurrency
-    this.client = new S3Client(options)
   }
 
   // ------------------------------------------------------------------------------------------------ paths
@@ -61,21 +61,16 @@ export class S3Engine {
     return at
   }
 
+  protected override _isAboveObjects (path: string): boolean { return this.#at(path).key === '' }
+
   #versionQuery (path: string, { versionId }: S3Path): string {
-    const id = versionId ?? (this.#settings.versionAware ? this.#versions.get(path) : undefined)
+    const id = versionId ?? this._seen(path)
     return id === undefined ? '' : canonicalQuery({ versionId: id })
   }
 
-  #seen (path: string, headers: ReplyHeaders): void {
-    if (this.#settings.versionAware) this.#versions.see(path, headers['x-amz-version-id'])
-  }
-
-  /** Forget which versions were seen, of one path or of all. */
-  forget (path: string | undefined): void { this.#versions.forget(path) }
-
   // ------------------------------------------------------------------------------------------------ reading
 
-  async info (path: string, { signal }: Verb): Promise<FileInfo> {
+  override async info (path: string, { signal }: Verb): Promise<FileInfo> {
     const at = this.#at(path)
     if (at.bucket === '') return directoryInfo('')
     if (at.key === '') {
@@ -94,7 +89,7 @@ export class S3Engine {
   }
 
   #infoOf (path: string, { headers }: NetReply): FileInfo {
-    this.#seen(path, headers)
+    this._see(path, headers['x-amz-version-id'])
     const metadata: Record<string, string> = {}
     for (const [name, value] of Object.entries(headers)) if (name.startsWith('x-amz-meta-') && name !== markHeader && value !== undefined) metadata[name.slice('x-amz-meta-'.length)] = value
     const info: Record<string, unknown> & FileInfo = {
@@ -112,7 +107,7 @@ export class S3Engine {
     return info
   }
 
-  async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  override async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
     if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
@@ -140,22 +135,22 @@ export class S3Engine {
 
   #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
     const at = this.#object(path)
-    const seen = (headers: ReplyHeaders): void => { this.#seen(path, headers) }
+    const seen = (headers: ReplyHeaders): void => { this._see(path, headers['x-amz-version-id']) }
     const query = this.#versionQuery(path, at)
     return { client: this.client, bucket: at.bucket, key: at.key, query, checksums: this.#settings.checksums, signal: signal!, ifMatch, into, seen }
   }
 
-  async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
+  override async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
     return readRange(this.#reading(path, options), start, end)
   }
 
-  readAll (path: string, options: RangeOptions): Promise<RangeRead> {
+  override readAll (path: string, options: RangeOptions): Promise<RangeRead> {
     return readWhole({
       _concurrency: this.#concurrency,
-      _partBytes: DEFAULT_PART,
+      _partBytes: PART_BYTES,
       _readRange: async (name, start, end, inner) => {
         const context = this.#reading(name, inner)
-        return start === 0 && inner.into === undefined ? readBeginning(context, DEFAULT_PART) : readRange(context, start, end)
+        return start === 0 && inner.into === undefined ? readBeginning(context, PART_BYTES) : readRange(context, start, end)
       }
     }, path, options as RangeOptions & { readonly signal: AbortSignal })
   }
@@ -171,33 +166,25 @@ export class S3Engine {
 
   #upload (path: string, options: Verb & WriteOptions): UploadContext {
     const { bucket, key } = this.#object(path)
-    const { partBytes } = options
-    if (partBytes !== undefined && (!Number.isSafeInteger(partBytes) || partBytes < 1)) throw new RangeError(`Expected \`partBytes\` to be an integer >= 1, got \`${partBytes}\``)
     const note: UploadContext['note'] = id => noteUpload('s3', this.#describe(), `${bucket}/${key}`, id)
     return { client: this.client, bucket, key, storeHeaders: this.#storeHeaders, checksums: this.#settings.checksums, signal: options.signal!, options, note }
   }
 
-  async write (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
+  protected override async _put (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
     const context = this.#upload(path, options)
     const single = data.length <= Math.max(PUT_LIMIT, options.partBytes ?? 0)
-    return this.#writing(path, () => single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? DEFAULT_PART))
+    return single ? putObject(context, data) : uploadWhole(context, data, options.partBytes ?? PART_BYTES)
   }
 
-  async openWriter (path: string, options: Verb & WriteOptions): Promise<StagedWriter> {
-    const context = this.#upload(path, options)
-    // Told at once where it can be: a long write should not fail at its end.
-    if (options.flag === 'wx' && await this.#there(path, options)) throw new FsError('EEXIST', 'the object exists already', { path })
-    const writer = new UploadWriter(context)
-    return {
-      write: chunk => writer.write(chunk),
-      commit: () => this.#writing(path, () => writer.commit()),
-      abort: reason => writer.abort(reason)
-    }
-  }
+  protected override _writer (path: string, options: Verb & WriteOptions): StagedWriter { return new UploadWriter(this.#upload(path, options)) }
 
-  async #there (path: string, { signal }: Verb): Promise<boolean> {
+  protected override async _exists (path: string, { signal }: Verb): Promise<boolean> {
     const { bucket, key } = this.#object(path)
     return this.client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+  }
+
+  protected override async _remove (paths: readonly string[], signal: AbortSignal): Promise<void> {
+    await removeObjects(this.client, paths.map(path => this.#object(path)), signal)
   }
 
   uploads (prefix: string, { signal }: Verb): AsyncIterable<readonly UnfinishedUpload[]> {
@@ -213,33 +200,15 @@ export class S3Engine {
     await endUpload({ client: this.client, bucket, key }, id, signal!)
   }
 
-  async delete (paths: readonly string[], { signal }: Verb): Promise<void> {
-    const objects = paths.map(path => this.#object(path))
-    try {
-      await removeObjects(this.client, objects, signal!)
-    } finally {
-      for (const path of paths) this.#versions.forget(path)
-    }
-  }
-
-  async copy (source: string, target: string, { signal }: Verb): Promise<void> {
+  override async copy (source: string, target: string, { signal }: Verb): Promise<void> {
     const context = { client: this.client, from: this.#object(source), to: this.#object(target), storeHeaders: this.#storeHeaders, signal: signal! }
-    await this.#writing(target, () => copyObject(context))
-  }
-
-  /** What was seen of a path before its write is not what is there afterwards, however the write ends. */
-  async #writing<T> (path: string, write: () => Promise<T>): Promise<T> {
-    try {
-      return await write()
-    } finally {
-      this.#versions.forget(path)
-    }
+    await this._writing(target, () => copyObject(context))
   }
 
   // ------------------------------------------------------------------------------------------------ buckets
 
   /** Makes a bucket; below one there are no directories to make. */
-  async mkdir (path: string, { signal }: Verb): Promise<void> {
+  override async mkdir (path: string, { signal }: Verb): Promise<void> {
     const { bucket, key } = this.#at(path)
     if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
     if (key !== '') return
@@ -248,17 +217,7 @@ export class S3Engine {
     await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, () => undefined)
   }
 
-  async makedirs (path: string, options: Verb): Promise<void> {
-    const { key } = this.#at(path)
-    if (key !== '') return
-    try {
-      await this.mkdir(path, options)
-    } catch (error) {
-      if (!isFsError(error, 'EEXIST')) throw error
-    }
-  }
-
-  async rmdir (path: string, { signal }: Verb): Promise<void> {
+  override async rmdir (path: string, { signal }: Verb): Promise<void> {
     const { bucket, key } = this.#at(path)
     if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
     if (key === '') { await this.client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, () => undefined); return }
@@ -268,15 +227,9 @@ export class S3Engine {
     await this.client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, () => undefined)
   }
 
-  async sign (path: string, { expiresSeconds, method }: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> {
+  override async sign (path: string, { expiresSeconds, method }: SignOptions): Promise<string> {
     const at = this.#object(path)
     return this.client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
-  }
-
-  close (): Promise<void> { return this.client.close() }
-  drop (): void {
-    this.#versions.forget(undefined)
-    this.client.drop()
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { FsError, isFsError } from '../../lib/errors/index.js'
+import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import type { FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
 import { isReset, PartBuffer } from '../../lib/net/index.js'
 import { addFinalizer, allowListeners, randomHex } from '../../lib/owner/index.js'
@@ -13,7 +14,6 @@ import { beginUpload, endUpload, finishUpload } from './uploads.js'
 const MiB = 1024 * 1024
 /** S3 refuses smaller parts (but the last). */
 export const MIN_PART = 5 * MiB
-export const DEFAULT_PART = 8 * MiB
 /** Parts of one upload under way at once: memory is this many parts and one that is filled. */
 const LANES = 4
 /** From this part on, parts double every 1,000: 10,000 parts reach S3's 5 TiB while small uploads keep small parts. */
@@ -245,7 +245,7 @@ export class UploadWriter implements StagedWriter {
 
   constructor (context: UploadContext) {
     this.#context = context
-    this.#partBytes = Math.max(context.options.partBytes ?? DEFAULT_PART, MIN_PART)
+    this.#partBytes = Math.max(context.options.partBytes ?? PART_BYTES, MIN_PART)
   }
 
   get #nextBytes (): number { return this.#partBytes * 2 ** Math.min(10, Math.floor(this.#number / GROW_EVERY)) }

@@ -203,8 +203,12 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     return this._call('abortUpload', path, options, core => this._abortUpload(this._normalize(path), id, core))
   }
 
-  /** Forget what is kept about a path, what lies above it and below it; without a path, about everything. An implementation that keeps more overrides it and calls this too. */
-  invalidateCache (path?: string): void { this.#listings?.invalidate(path === undefined ? undefined : this._normalize(path)) }
+  /** Forget what is kept about a path, what lies above it and below it; without a path, about everything. */
+  invalidateCache (path?: string): void {
+    const normalized = path === undefined ? undefined : this._normalize(path)
+    this.#listings?.invalidate(normalized)
+    this._forget(normalized)
+  }
 
   /** resetForFork() for this instance alone: its client, listings and blocks are dropped, its pending work rejects with FORKFS_RESET, the next use starts afresh. */
   reset (): void {
@@ -292,9 +296,10 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   protected _rmdir (_path: string, _options: Verb): Promise<void> { return this.#refuse('removing directories') }
   protected override _sign (_path: string, _options: Verb & { readonly expiresSeconds: number, readonly method: 'GET' | 'PUT' }): Promise<string> { return this.#refuse('signing') }
   /** Pages; the prefix is that of a path, its closing slash included. */
-
   protected async *_uploads (_prefix: string, _options: Verb): AsyncIterable<readonly UnfinishedUpload[]> { await this.#refuse('listing unfinished uploads') }
   protected _abortUpload (_path: string, _id: string, _options: Verb): Promise<void> { return this.#refuse('aborting uploads') }
+  /** Forget what the implementation itself keeps about a path, or about all. */
+  protected _forget (_path: string | undefined): void {}
   /** Release clients in good order; a later use opens them again. */
   protected _close (): Promise<void> { return Promise.resolve() }
   /** Destroy clients now: synchronous. */

@@ -89,6 +89,21 @@ describe('GCS: requests of listing and removing', function () {
     await assert.rejects(fs.find('test/d'), { name: 'FsError' })
   })
 
+  it('keeps listings where the option says so, until invalidateCache() or refresh', async () => {
+    await using store = await openFaulty({ buckets: ['bucket'] })
+    await using fs = store.open({ listings: {} })
+    const names = async (refresh = false): Promise<string[]> => (await fs.ls('bucket/d', { refresh })).map(({ name }) => name.slice('bucket/d/'.length))
+    await store.fs.pipeFile('bucket/d/a', 'a')
+    assert.deepEqual(await names(), ['a'])
+    await store.fs.pipeFile('bucket/d/b', 'b')
+    assert.deepEqual(await names(), ['a'])
+    assert.deepEqual(await names(true), ['a', 'b'])
+    await store.fs.pipeFile('bucket/d/c', 'c')
+    assert.deepEqual(await names(), ['a', 'b'])
+    fs.invalidateCache('bucket/d')
+    assert.deepEqual(await names(), ['a', 'b', 'c'])
+  })
+
   it('G7: keeps the heap flat over 100,000 keys', async function () {
     const { fs, server } = running
     if (global.gc === undefined) {
