@@ -111,9 +111,15 @@ export class S3Engine extends ObjectEngine<S3Client> {
     const at = this.#at(path)
     if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
+    const asked = base + this.#accepted(prefix)
     const ask = (token: string | undefined, inner: AbortSignal): Promise<ListPage> =>
-      this.#page(at.bucket, base + prefix, { delimiter: recursive ? undefined : '/', 'continuation-token': token }, inner)
+      this.#page(at.bucket, asked, { delimiter: recursive ? undefined : '/', 'continuation-token': token }, inner)
     for await (const page of pagesAhead(path, signal!, ask)) yield entriesOf(page, at.bucket, base, temporary)
+  }
+
+  /** As much of a prefix as the store takes: servers that keep files (MinIO) refuse one that ends in a segment of dots. It is a hint. */
+  #accepted (prefix: string): string {
+    return this.#settings.endpoint === undefined ? prefix : prefix.replace(/(?<=^|\/)\.\.?$/, '')
   }
 
   #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
