@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { gate } from '../gate.js'
 import type { Suite } from '../suite.js'
 
 export function transaction (suite: Suite): void {
@@ -30,39 +31,33 @@ export function transaction (suite: Suite): void {
 
     suite.here('does not touch what others write on the same instance meanwhile', async ({ fs, at, seed, text }) => {
       await seed({ other: '' })
-      let inside = (): void => {}
-      let leave = (): void => {}
-      const entered = new Promise<void>(resolve => { inside = resolve })
-      const left = new Promise<void>(resolve => { leave = resolve })
+      const [inside, left] = [gate(), gate()]
       const open = fs.transaction(async () => {
         await fs.pipeFile(at('mine'), 'mine')
-        inside()
-        await left
+        inside.open()
+        await left.opened
       })
-      await entered
+      await inside.opened
       await fs.pipeFile(at('theirs'), 'theirs')
       assert.deepEqual([await text('mine'), await text('theirs')], [undefined, 'theirs'])
-      leave()
+      left.open()
       await open
       assert.equal(await text('mine'), 'mine')
     })
 
     suite.here('tells what stands when a write can not be published, drops the rest, and leaves the instance as it was', async ({ fs, at, seed, text, files }) => {
       await seed({ other: '' })
-      let inside = (): void => {}
-      let leave = (): void => {}
-      const entered = new Promise<void>(resolve => { inside = resolve })
-      const left = new Promise<void>(resolve => { leave = resolve })
+      const [inside, left] = [gate(), gate()]
       const open = fs.transaction(async () => {
         await fs.pipeFile(at('first'), 'first')
         await fs.pipeFile(at('second'), 'mine', { flag: 'wx' })
         await fs.pipeFile(at('third'), 'third')
-        inside()
-        await left
+        inside.open()
+        await left.opened
       })
-      await entered
+      await inside.opened
       await fs.pipeFile(at('second'), 'theirs')
-      leave()
+      left.open()
       await assert.rejects(open, (error: { code?: string, published?: unknown, cause?: { code?: string } }) => {
         assert.deepEqual([error.code, error.cause?.code, error.published], ['FORKFS_UPLOAD_FAILED', 'EEXIST', [fs.normalize(at('first'))]])
         return true

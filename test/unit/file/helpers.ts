@@ -5,6 +5,8 @@ import { localInfo, readLocalRange } from '../../../lib/file/local.js'
 import type { RangeSource } from '../../../lib/file/source.js'
 import type { Bytes, StagedWriter } from '../../../lib/filesystem/types.js'
 
+export { gate } from '../../conformance/gate.js'
+
 /** A folder of the test's own; `await using` removes it. */
 export class Folder {
   readonly path: string
@@ -74,13 +76,6 @@ export class CountingSource implements RangeSource {
 /** The verbs of a staged write as plain properties: to put other ones in their place. */
 export function delegated (staged: StagedWriter): StagedWriter {
   return { write: chunk => staged.write(chunk), commit: () => staged.commit(), abort: reason => staged.abort(reason) }
-}
-
-/** A promise and what settles it: for tests that decide when something happens. */
-export function gate (): { readonly opened: Promise<void>, readonly open: () => void } {
-  let open = (): void => {}
-  const opened = new Promise<void>(resolve => { open = resolve })
-  return { opened, open }
 }
 
 /** Waits until `condition` holds; the test's timeout is its limit. */
