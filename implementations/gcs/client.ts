@@ -47,6 +47,9 @@ export interface GcsClientOptions extends ResolvedCommonOptions {
   readonly parentKey: () => string
 }
 
+/** What one attempt was sent with. `signal`: the call's. */
+interface Sent { readonly signal: AbortSignal, token?: AccessToken | undefined }
+
 /** What belongs to one owner. */
 interface State {
   readonly epoch: number
@@ -84,7 +87,7 @@ export class GcsClient {
     let result: { readonly value: T } | undefined
     const { operation, path, idempotent = true } = request
     const invocation = request.method === 'GET' ? undefined : crypto.randomUUID()
-    const sent: { token?: AccessToken | undefined } = {}
+    const sent: Sent = { signal }
     await this.net.send({
       operation,
       path,
@@ -95,7 +98,7 @@ export class GcsClient {
       },
       judge: reply => {
         const { status } = reply
-        if ((status < 200 || status > 299) && request.pardon?.(reply) !== true) return this.#failure(request, sent.token, reply)
+        if ((status < 200 || status > 299) && request.pardon?.(reply) !== true) return this.#failure(request, sent, reply)
         try {
           result = { value: read(reply) }
           return undefined
@@ -177,9 +180,9 @@ export class GcsClient {
     return new GcsCredentialSource(parentProvider(refused => gcsOffers.ask(this.#options.parentKey(), refused), ({ token }) => token, own))
   }
 
-  async #token (state: State): Promise<AccessToken | undefined> {
+  async #token (state: State, signal?: AbortSignal): Promise<AccessToken | undefined> {
     const { expectedIdentity } = this.#options
-    const token = state.source.peek() ?? await state.source.get().catch((error: unknown) => { throw withoutIdentity('gs', expectedIdentity, error) })
+    const token = state.source.peek() ?? await state.source.get(signal).catch((error: unknown) => { throw withoutIdentity('gs', expectedIdentity, error) })
     if (!state.identityChecked) {
       if (this.settings.authorized) checkIdentity('gs', expectedIdentity, token?.identity ?? 'of an unnamed account')
       state.identityChecked = true
@@ -188,11 +191,11 @@ export class GcsClient {
   }
 
   /** Synchronous where everything is at hand: the hot path waits for nothing. */
-  #build (request: GcsRequest, sent: { token?: AccessToken | undefined }, invocation: string | undefined): NetRequest | Promise<NetRequest> {
+  #build (request: GcsRequest, sent: Sent, invocation: string | undefined): NetRequest | Promise<NetRequest> {
     if (!this.settings.authorized) return this.#write(request, undefined, invocation)
     const state = this.#current()
     const token = state.identityChecked ? state.source.peek() : undefined
-    if (token === undefined) return this.#token(state).then(found => this.#write(request, sent.token = found, invocation))
+    if (token === undefined) return this.#token(state, sent.signal).then(found => this.#write(request, sent.token = found, invocation))
     return this.#write(request, sent.token = token, invocation)
   }
 
@@ -206,13 +209,13 @@ export class GcsClient {
     return { method, origin, path: whole === '' ? target : `${target}?${whole}`, headers, body }
   }
 
-  #failure (request: GcsRequest, token: AccessToken | undefined, { status, headers, body }: NetReply): Failure {
+  #failure (request: GcsRequest, { token, signal }: Sent, { status, headers, body }: NetReply): Failure {
     const { exclusive, pinned, removesBucket, path, method, idempotent = true } = request
     const { error, refresh } = failureOf(status, headers, body, { path, exclusive, pinned, removesBucket, unauthorized: token === undefined })
     const decided = onlyIfSafe(error, idempotent)
     if (refresh && token !== undefined) {
       const { source } = this.#current()
-      return { error: decided, repair: () => source.refresh(token).catch(() => false) }
+      return { error: decided, repair: () => source.refresh(token, signal).catch(() => false) }
     }
     const crowded = error.code === 'FORKFS_RATE_LIMITED' && method !== 'GET' && headers['retry-after'] === undefined
     return crowded ? { error: decided, retryAfterMs: objectRateMs * (0.5 + Math.random()) } : { error: decided }

@@ -2,7 +2,7 @@ import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { GcsPath } from './address.js'
 import { encodeSegment, objectPath, queryOf } from './address.js'
 import type { GcsClient } from './client.js'
-import { objectFields, parseJson, parseObject } from './replies.js'
+import { objectFields, parseJson, parseNothing, parseObject } from './replies.js'
 import type { ObjectResource } from './replies.js'
 
 export interface CopyContext {
@@ -27,7 +27,7 @@ export async function copyObject ({ client, from, to, signal }: CopyContext): Pr
       operation: 'objects.rewrite', method: 'POST', path: `${from.bucket}/${from.object}`, target, query, headers: ['content-type', 'application/json'], body: Buffer.from('{}'),
       pinned: from.generation !== undefined
     }, signal, parseJson<RewriteReply>)
-    if (reply.done !== false) return
+    if (reply.done === true) return
     if (reply.rewriteToken === undefined) throw new FsError('FORKFS_PROTOCOL', 'a copy has more to do but no token for it', { path: `${to.bucket}/${to.object}` })
     rewriteToken = reply.rewriteToken
   }
@@ -53,7 +53,7 @@ export async function moveObject (context: CopyContext): Promise<void> {
   await client.call({
     operation: 'objects.delete', method: 'DELETE', path: `${from.bucket}/${from.object}`, target: objectPath(from.bucket, from.object), query, pinned: true,
     attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
-  }, signal, () => undefined)
+  }, signal, parseNothing)
 }
 
 /** False where the store has no such call, which is remembered. */

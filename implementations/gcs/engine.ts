@@ -5,6 +5,8 @@ import type { SignOptions } from '../../lib/filesystem/object-engine.js'
 import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
+import { noteUpload } from '../../lib/filesystem/upload-journal.js'
+import type { Descriptor } from '../../lib/filesystem/descriptor.js'
 import type { FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 import { pagesAhead } from '../../lib/net/index.js'
 import type { ReplyHeaders } from '../../lib/net/index.js'
@@ -20,7 +22,8 @@ import { loadStorage } from './peer.js'
 import { PartsCheck, readBeginning, readRange } from './read.js'
 import type { ReadContext } from './read.js'
 import { removeObjects } from './remove.js'
-import { hashOf, infoOf, listFields, objectFields, parseJson, parseObject } from './replies.js'
+import { hashOf, infoOf, listFields, objectFields, parseJson, parseNothing, parseObject } from './replies.js'
+import { endUpload } from './uploads.js'
 import { generationOf, UploadWriter, writeWhole } from './writer.js'
 import type { WriteContext } from './writer.js'
 
@@ -28,11 +31,13 @@ import type { WriteContext } from './writer.js'
 export class GcsEngine extends ObjectEngine<GcsClient> {
   readonly #settings: ResolvedGcsOptions
   readonly #concurrency: number
+  readonly #describe: () => Descriptor | undefined
 
-  constructor (options: GcsClientOptions) {
+  constructor (options: GcsClientOptions & { readonly describe: () => Descriptor | undefined }) {
     super(new GcsClient(options), options.settings.versionAware)
     this.#settings = options.settings
     this.#concurrency = options.maxConcurrency
+    this.#describe = options.describe
   }
 
   // ------------------------------------------------------------------------------------------------ paths
@@ -184,7 +189,8 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
 
   #writable (path: string, options: Verb & WriteOptions): WriteContext {
     const { bucket, object } = this.#object(path)
-    return { client: this.client, bucket, object, signal: options.signal!, options }
+    const note: WriteContext['note'] = session => noteUpload('gs', this.#describe(), `${bucket}/${object}`, session)
+    return { client: this.client, bucket, object, signal: options.signal!, options, note }
   }
 
   protected override async _put (path: string, data: Uint8Array, options: Verb & WriteOptions): Promise<FileInfo> {
@@ -196,12 +202,19 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
   protected override async _exists (path: string, { signal }: Verb): Promise<boolean> {
     const { bucket, object } = this.#object(path)
     const request = { operation: 'objects.get', method: 'GET', path, target: objectPath(bucket, object), query: 'fields=name,generation' } as const
-    return this.client.call({ ...request, pardon: ({ status }) => status === 404 }, signal!, ({ status }) => status !== 404)
+    return this.client.call({ ...request, pardon: ({ status }) => status === 404 }, signal!, reply => {
+      if (reply.status === 404) return false
+      parseObject(reply)
+      return true
+    })
   }
 
   protected override async _remove (paths: readonly string[], signal: AbortSignal): Promise<void> {
     await removeObjects(this.client, paths.map(path => this.#object(path)), signal)
   }
+
+  /** `id`: the address of the upload's session. */
+  async abortUpload (path: string, id: string, { signal }: Verb): Promise<void> { await endUpload(this.client, path, id, signal!) }
 
   override async copy (source: string, target: string, { signal }: Verb): Promise<void> {
     const context = { client: this.client, from: this.#object(source), to: this.#object(target), signal: signal! }
@@ -235,7 +248,7 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
       await this.client.call({
         operation: 'buckets.insert', method: 'POST', path: bucket, target: '/storage/v1/b', query, headers: ['content-type', 'application/json'],
         body: Buffer.from(JSON.stringify({ name: bucket })), exclusive: true, attempted: attempt => { attempts = attempt }
-      }, signal!, () => undefined)
+      }, signal!, parseJson)
     } catch (error) {
       // An earlier attempt whose answer was lost may have made it: then it is ours to look at.
       if (attempts < 2 || !isFsError(error, 'EEXIST')) throw error
@@ -251,13 +264,13 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
       await this.client.call({
         operation: 'buckets.delete', method: 'DELETE', path, target: bucketPath(bucket), removesBucket: true,
         attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
-      }, signal!, () => undefined)
+      }, signal!, parseNothing)
       return
     }
     const { items, prefixes } = await this.#page(bucket, `${object}/`, { maxResults: 2 }, signal!)
     if (items.length + prefixes.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
     if (items.some(({ name }) => name !== `${object}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
-    await this.client.call({ operation: 'objects.delete', method: 'DELETE', path, target: objectPath(bucket, `${object}/`) }, signal!, () => undefined)
+    await this.client.call({ operation: 'objects.delete', method: 'DELETE', path, target: objectPath(bucket, `${object}/`) }, signal!, parseNothing)
   }
 
   /** By the SDK, which knows how each kind of account signs. */

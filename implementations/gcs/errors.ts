@@ -110,5 +110,6 @@ function conditionOf (status: number, reason: string, message: string, context: 
     return ['FORKFS_CREDENTIALS', 'never', 'the store wants a token, which goes to a custom endpoint only with `useAuthWithCustomEndpoint`, and never with `credentials: \'anonymous\'`']
   }
   if (Object.hasOwn(statusConditions, status)) return statusConditions[status]!
+  if (status >= 300 && status < 400) return ['FORKFS_PROTOCOL', 'never', 'the endpoint sends elsewhere, which this API never does: check `apiEndpoint`']
   return status >= 500 ? failed : ['EINVAL', 'never', 'the store refuses the request']
 }

@@ -4,6 +4,7 @@ import { ObjectStore } from '../../lib/filesystem/object-store.js'
 import { isLoopback } from '../../lib/filesystem/option-values.js'
 import { canonical } from '../../lib/filesystem/options.js'
 import type { Capabilities, Verb } from '../../lib/filesystem/types.js'
+import { described } from '../../lib/filesystem/upload-journal.js'
 import type { CredentialOffer } from '../../lib/net/credential-offers.js'
 import type { AccessToken } from './credentials.js'
 import type { GcsEngine } from './engine.js'
@@ -45,7 +46,8 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
       dispatcher,
       settings: this.#settings,
       expectedIdentity: this._withheld?.['account'] as string | undefined,
-      parentKey: () => canonical(this._describe(false).options)
+      parentKey: () => canonical(this._describe(false).options),
+      describe: () => described(() => this.toJSON(), gcsOptions)
     })
   }
 
@@ -87,5 +89,6 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
     })
   }
 
+  protected override _abortUpload (path: string, id: string, options: Verb): Promise<void> { return this._with(engine => engine.abortUpload(path, id, options)) }
   protected override _rename (source: string, target: string, options: Verb): Promise<void> { return this._with(engine => engine.rename(source, target, options)) }
 }

@@ -1,5 +1,4 @@
-import { isFsError } from '../../lib/errors/index.js'
-import type { FsError } from '../../lib/errors/index.js'
+import { FsError, isFsError } from '../../lib/errors/index.js'
 import { backoffMs, bulkFailure, overParts, planParts, sleep } from '../../lib/net/index.js'
 import { randomHex } from '../../lib/owner/index.js'
 import { objectPath, queryOf } from './address.js'
@@ -8,6 +7,7 @@ import { batchBody, MAX_BATCH, parseBatch } from './batch.js'
 import type { BatchAnswer } from './batch.js'
 import type { GcsClient } from './client.js'
 import { failureOf } from './errors.js'
+import { parseNothing } from './replies.js'
 
 /** Batches of one call under way at once. */
 const LANES = 8
@@ -32,7 +32,7 @@ async function removeOne (client: GcsClient, at: GcsPath, signal: AbortSignal): 
   await client.call({
     operation: 'objects.delete', method: 'DELETE', path: pathOf(at), target: objectPath(at.bucket, at.object), query: queryOf({ generation: at.generation }),
     attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
-  }, signal, () => undefined)
+  }, signal, parseNothing)
 }
 
 /** @returns what failed, by its place in `objects` */
@@ -49,13 +49,17 @@ async function removeMany (client: GcsClient, objects: readonly GcsPath[], signa
     for (const [place, index] of left.entries()) {
       const answer = answers.get(place)
       if (answer?.status === 200 || answer?.status === 204 || (answer?.status === 404 && asked > 1)) continue
-      const { error } = failureOf(answer?.status ?? 502, {}, answer?.body ?? new Uint8Array(0), { path: pathOf(objects[index]!) })
+      const error = answer === undefined ? unanswered(objects[index]!) : failureOf(answer.status, {}, answer.body, { path: pathOf(objects[index]!) }).error
       if (error.retry === 'may' && attempt < retry.attempts) again.push(index)
       else failures.set(index, error)
     }
     left = again
   }
   return failures
+}
+
+function unanswered (at: GcsPath): FsError {
+  return new FsError('FORKFS_PROTOCOL', 'the store left one delete of a batch without an answer', { path: pathOf(at), protocol: 'gs', retry: 'may' })
 }
 
 /** undefined where the store has no batches. */

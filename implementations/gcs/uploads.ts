@@ -4,6 +4,7 @@
  */
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ErrorCode } from '../../lib/errors/index.js'
+import type { UploadNote } from '../../lib/filesystem/upload-journal.js'
 import { backoffMs, crc32c, crc32cText, isReset, retryAfterMs, sleep, unlessReset } from '../../lib/net/index.js'
 import type { NetReply } from '../../lib/net/index.js'
 import { addFinalizer, allowListeners } from '../../lib/owner/index.js'
@@ -34,12 +35,12 @@ export function storedBytes (range: string | undefined): number {
   return Number(match[1]) + 1
 }
 
-/** What a reply says. A 308 is no redirect here. */
+/** What a reply says. A 308 is no redirect here; one that says where to go comes from something in between. */
 export function answerOf (reply: NetReply, context: { readonly path: string, readonly exclusive?: boolean | undefined }): Answer {
   const { status, headers, body } = reply
   try {
     if (status === 200 || status === 201) return { kind: 'done', object: parseObject(reply) }
-    if (status === 308) return { kind: 'stored', bytes: storedBytes(headers['range']) }
+    if (status === 308 && headers['location'] === undefined) return { kind: 'stored', bytes: storedBytes(headers['range']) }
   } catch (error) {
     if (isFsError(error)) return { kind: 'failed', error }
     throw error
@@ -68,6 +69,8 @@ export interface UploadTarget {
   readonly mark: string | undefined
   readonly checksums: boolean
   readonly signal: AbortSignal
+  /** Writes down where a session lives, before its first bytes go: whatever becomes of this process, somebody can end it. */
+  readonly note: (session: string) => Promise<UploadNote | undefined>
 }
 
 /** Where a session lives. The query is as good as a key. */
@@ -88,16 +91,18 @@ export class Session {
   readonly #forward: () => void
   readonly #disarm: () => void
   #place: Place
+  #note: UploadNote | undefined
   /** Of the bytes up to `#summed`. */
   #crc = 0
   #summed = 0
   /** The last bytes were sent: the object may be there. */
   #mayBeDone = false
 
-  private constructor (context: UploadTarget, place: Place) {
+  private constructor (context: UploadTarget, place: Place, note: UploadNote | undefined) {
     this.#context = context
     this.#path = `${context.bucket}/${context.object}`
     this.#place = place
+    this.#note = note
     this.#disarm = addFinalizer({ drain: () => this.cancel(new Error('the process ends')) })
     this.#forward = () => { this.#controller.abort(context.signal.reason) }
     allowListeners(this.#controller.signal)
@@ -105,7 +110,12 @@ export class Session {
   }
 
   static async begin (context: UploadTarget, size: number | undefined): Promise<Session> {
-    return new Session(context, await begin(context, size))
+    const place = await begin(context, size)
+    const session = new Session(context, place, await context.note(urlOf(place)))
+    const { signal } = context
+    if (!signal.aborted) return session
+    await session.cancel(signal.reason)
+    throw signal.reason
   }
 
   /**
@@ -200,6 +210,9 @@ export class Session {
   async #restart (total: number | undefined): Promise<void> {
     this.#mayBeDone = false
     this.#place = await begin({ ...this.#context, signal: this.#controller.signal }, total)
+    const old = this.#note
+    this.#note = await this.#context.note(urlOf(this.#place))
+    await old?.done().catch(() => {}) // the store has lost that one
   }
 
   /** Some stores forget a session with its end: what is there now tells whether it was this one. */
@@ -219,6 +232,7 @@ export class Session {
   /** The object that came of it must be what was sent; else it goes again. */
   async #finish (object: ObjectResource, total: number): Promise<ObjectResource> {
     this.#over()
+    await this.#note?.done().catch(() => {})
     const { checksums, client, bucket, object: name, signal } = this.#context
     const fits = (object.size === undefined || object.size === String(total)) && (!checksums || object.crc32c === undefined || object.crc32c === crc32cText(this.#crc))
     if (fits) return object
@@ -237,20 +251,8 @@ export class Session {
     this.#over()
     const { client, signal } = this.#context
     if (isReset(signal)) return
-    const { origin, target, query } = this.#place
-    await unlessReset(signal, async own => {
-      const controller = new AbortController()
-      const stop = (): void => { controller.abort(own.reason) }
-      own.addEventListener('abort', stop, { once: true })
-      const timer = setTimeout(() => { controller.abort(new FsError('ETIMEDOUT', 'the upload was not cancelled in time', { path: this.#path })) }, CANCEL_MS)
-      try {
-        const request = { operation: 'uploads.cancel', method: 'DELETE', path: this.#path, origin, target, query } as const
-        await client.call({ ...request, pardon: ({ status }) => status === 499 || status === 404 || status === 410 }, controller.signal, () => undefined)
-      } finally {
-        clearTimeout(timer)
-        own.removeEventListener('abort', stop)
-      }
-    })
+    await unlessReset(signal, own => endSession(client, this.#path, this.#place, own))
+    if (!isReset(signal)) await this.#note?.done().catch(() => {}) // a note that stays does no harm: a session that is gone is ended again
   }
 
   #over (): void {
@@ -258,6 +260,36 @@ export class Session {
     this.#context.signal.removeEventListener('abort', this.#forward)
   }
 }
+
+/** End an upload by the address of its session, as it was written down. One that is gone is no error. @throws FsError EINVAL for what is no session of this store */
+export async function endUpload (client: GcsClient, path: string, url: string, signal: AbortSignal): Promise<void> {
+  await endSession(client, path, noted(client, path, url), signal)
+}
+
+/** DELETE goes to what it names: nothing but a session. */
+function noted (client: GcsClient, path: string, url: string): Place {
+  try {
+    const place = sessionPlace(url, client.settings)
+    if (place.target.includes('/upload/') && new URLSearchParams(place.query).has('upload_id')) return place
+  } catch { /* said below */ }
+  throw new FsError('EINVAL', 'the id is not the address of an upload session of this store', { path, protocol: 'gs' })
+}
+
+async function endSession (client: GcsClient, path: string, place: Place, signal: AbortSignal): Promise<void> {
+  const controller = new AbortController()
+  const stop = (): void => { controller.abort(signal.reason) }
+  signal.addEventListener('abort', stop, { once: true })
+  const timer = setTimeout(() => { controller.abort(new FsError('ETIMEDOUT', 'the upload was not cancelled in time', { path })) }, CANCEL_MS)
+  try {
+    const request = { operation: 'uploads.cancel', method: 'DELETE', path, ...place, pardon: ({ status }: { readonly status: number }) => status === 499 || status === 404 || status === 410 } as const
+    await client.call(request, controller.signal, () => undefined)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+function urlOf ({ origin, target, query }: Place): string { return `${origin}${target}?${query}` }
 
 export function markOf ({ metadata }: ObjectResource): string | undefined { return metadata?.['forkfs-write'] }
 

@@ -1,5 +1,6 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
+import type { UploadNote } from '../../lib/filesystem/upload-journal.js'
 import { crc32c, crc32cText, PartBuffer } from '../../lib/net/index.js'
 import { randomHex } from '../../lib/owner/index.js'
 import { objectPath, queryOf, uploadPath } from './address.js'
@@ -21,6 +22,8 @@ export interface WriteContext {
   readonly object: string
   readonly signal: AbortSignal
   readonly options: WriteOptions
+  /** Write an upload's session down before its first bytes, so that it can be ended when this process dies. */
+  readonly note: (session: string) => Promise<UploadNote | undefined>
 }
 
 /** A generation, as conditions take it. @throws FsError FORKFS_CHANGED: no object is of any other version */
@@ -29,7 +32,7 @@ export function generationOf (ifMatch: string | undefined, path: string): string
   throw new FsError('FORKFS_CHANGED', 'the version that was asked for is no generation of an object', { path })
 }
 
-function targetOf ({ client, bucket, object, signal, options }: WriteContext): UploadTarget {
+function targetOf ({ client, bucket, object, signal, options, note }: WriteContext): UploadTarget {
   const { flag, ifMatch, contentType, metadata } = options
   const exclusive = flag === 'wx'
   const condition = exclusive ? '0' : generationOf(ifMatch, `${bucket}/${object}`)
@@ -47,7 +50,8 @@ function targetOf ({ client, bucket, object, signal, options }: WriteContext): U
     exclusive,
     mark,
     checksums: client.settings.checksums,
-    signal
+    signal,
+    note
   }
 }
 

@@ -50,8 +50,8 @@ export interface S3ClientOptions extends ResolvedCommonOptions {
   readonly parentKey: () => string
 }
 
-/** What one attempt was sent with: a complaint about it is a complaint about these, though others may be at hand by now. */
-interface Sent { credentials?: Credentials | undefined, region?: string, offsetMs?: number }
+/** What one attempt was sent with: a complaint about it is a complaint about these, though others may be at hand by now. `signal`: the call's. */
+interface Sent { readonly signal: AbortSignal, credentials?: Credentials | undefined, region?: string, offsetMs?: number }
 
 /** Where the store is. */
 interface Place { readonly endpoint: string | undefined, readonly region: string }
@@ -89,7 +89,7 @@ export class S3Client {
     const path = request.key === undefined || request.key === '' ? request.bucket : `${request.bucket}/${request.key}`
     const writes = request.method === 'PUT' || request.method === 'POST'
     const context: FailureContext = { path, exclusive: request.exclusive, conditional: writes && request.headers?.includes('if-match') === true }
-    const sent: Sent = {}
+    const sent: Sent = { signal }
     await this.net.send({
       operation: request.operation,
       path,
@@ -117,10 +117,10 @@ export class S3Client {
   }
 
   /** A URL that works without credentials. */
-  async presign (request: { readonly method: 'GET' | 'PUT', readonly bucket: string, readonly key: string, readonly expiresSeconds: number, readonly query: string }): Promise<string> {
+  async presign (request: { readonly method: 'GET' | 'PUT', readonly bucket: string, readonly key: string, readonly expiresSeconds: number, readonly query: string }, signal: AbortSignal): Promise<string> {
     const state = this.#current()
     const settled = state.settled ?? await this.#settle(state)
-    const credentials = await this.#credentials(state)
+    const credentials = await this.#credentials(state, signal)
     const address = this.#address(state, settled, request.bucket, request.key)
     if (credentials === undefined) throw new FsError('FORKFS_CREDENTIALS', 'anonymous access has nothing to sign a URL with', { protocol: 's3' })
     const signer = this.#signer(state, credentials, this.#regionOf(state, settled, request.bucket))
@@ -201,9 +201,9 @@ export class S3Client {
     return state.settled
   }
 
-  async #credentials (state: State): Promise<Credentials | undefined> {
+  async #credentials (state: State, signal?: AbortSignal): Promise<Credentials | undefined> {
     const { expectedIdentity } = this.#options
-    const credentials = state.source.peek() ?? await state.source.get().catch((error: unknown) => { throw withoutIdentity('s3', expectedIdentity, error) })
+    const credentials = state.source.peek() ?? await state.source.get(signal).catch((error: unknown) => { throw withoutIdentity('s3', expectedIdentity, error) })
     if (!state.identityChecked) {
       checkIdentity('s3', expectedIdentity, credentials?.accessKeyId ?? 'anonymous')
       state.identityChecked = true
@@ -243,7 +243,7 @@ export class S3Client {
 
   async #buildLater (request: S3Request, sent: Sent, state: State): Promise<NetRequest> {
     const settled = state.settled ?? await this.#settle(state)
-    return this.#write(request, sent, state, settled, await this.#credentials(state))
+    return this.#write(request, sent, state, settled, await this.#credentials(state, sent.signal))
   }
 
   #write (request: S3Request, sent: Sent, state: State, settled: Place, credentials: Credentials | undefined): NetRequest {
@@ -268,14 +268,14 @@ export class S3Client {
     const state = this.#state
     const decided = onlyIfSafe(error, request.idempotent ?? true)
     if (action === undefined || state === undefined) return { error: decided }
-    const { credentials, region = '', offsetMs = 0 } = sent // the next attempt writes over them
-    return { error: decided, repair: () => this.#repair(request.bucket, { credentials, region, offsetMs }, failure, state) }
+    const { credentials, region = '', offsetMs = 0, signal } = sent // the next attempt writes over them
+    return { error: decided, repair: () => this.#repair(request.bucket, { credentials, region, offsetMs, signal }, failure, state) }
   }
 
   /** Many requests may be refused for one reason: the first puts it right, the others find that what they used is not used any more. */
   async #repair (bucket: string, sent: Required<Sent>, { action, region, serverTime }: S3Failure, state: State): Promise<boolean> {
     if (action === 'clock') return state.clock.offsetMs !== sent.offsetMs || (serverTime !== undefined && state.clock.adjust(serverTime))
-    if (action === 'refresh-credentials') return state.source.refresh(sent.credentials).catch(() => false)
+    if (action === 'refresh-credentials') return state.source.refresh(sent.credentials, sent.signal).catch(() => false)
     if (region === undefined || region === sent.region) return false
     state.regions.set(bucket, region)
     return true

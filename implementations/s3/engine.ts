@@ -233,9 +233,9 @@ export class S3Engine extends ObjectEngine<S3Client> {
     await this.client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, () => undefined)
   }
 
-  override async sign (path: string, { expiresSeconds, method }: SignOptions): Promise<string> {
+  override async sign (path: string, { expiresSeconds, method, signal }: SignOptions): Promise<string> {
     const at = this.#object(path)
-    return this.client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) })
+    return this.client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) }, signal!)
   }
 }
 

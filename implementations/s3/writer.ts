@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import type { FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
+import type { UploadNote } from '../../lib/filesystem/upload-journal.js'
 import { isReset, PartBuffer } from '../../lib/net/index.js'
 import { addFinalizer, allowListeners, randomHex } from '../../lib/owner/index.js'
 import type { S3Client, S3Request } from './client.js'
@@ -31,9 +32,6 @@ export interface UploadContext {
   /** Write an upload down before its first part, so that it can be ended when this process dies. */
   readonly note: (uploadId: string) => Promise<UploadNote | undefined>
 }
-
-/** To be struck out when the upload is over. */
-export interface UploadNote { done (): Promise<void> }
 
 /** Names and values of what the caller wants kept with the object. */
 function objectHeaders ({ contentType, metadata }: WriteOptions): string[] {

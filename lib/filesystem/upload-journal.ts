@@ -1,4 +1,3 @@
-import type { JournalTicket } from '../resources/index.js'
 import type { Descriptor } from './descriptor.js'
 import type { OptionTable } from './options.js'
 
@@ -14,11 +13,14 @@ export interface UploadRecord {
   readonly uploadId: string
 }
 
+/** What was written down about an upload; to be struck out when nothing of it is left at the store. */
+export interface UploadNote { done (): Promise<void> }
+
 /**
  * Write down an upload before its first part is sent; what is left of it is ended by recover() (lib/streams). Cost: one write and
  * one fdatasync, beside a request to the store. Where nothing can be written down the upload goes on without.
  */
-export async function noteUpload (protocol: string, descriptor: Descriptor | undefined, path: string, uploadId: string): Promise<JournalTicket | undefined> {
+export async function noteUpload (protocol: string, descriptor: Descriptor | undefined, path: string, uploadId: string): Promise<UploadNote | undefined> {
   try {
     const { journalAdd } = await import('../resources/index.js') // most programs never come here
     return await journalAdd({ kind: uploadKind, data: { protocol, descriptor, path, uploadId } satisfies UploadRecord })

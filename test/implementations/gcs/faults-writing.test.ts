@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { GcsFileSystem } from '../../../implementations/gcs/index.js'
 import type { FaultAction, FaultRule, GcsServer } from '../../servers/index.js'
 import { code, MiB, openFaulty, optionsOf, pattern } from './support.js'
@@ -241,13 +244,32 @@ describe('GCS: faults while writing', function () {
     assert.equal(await count('uploads.cancel'), 1)
   })
 
-  it('G19: shows nothing of an upload whose process was killed', async () => {
-    const child = fork(new URL('./fixtures/upload.child.js', import.meta.url), [JSON.stringify(optionsOf(server)), 'test/killed'])
-    await once(child, 'message')
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-    assert.equal(await server.get('test', 'killed'), undefined)
-    assert.deepEqual(await fs.find('test'), [])
-    assert.equal((await server.uploads('test')).length, 1) // of a process that could not end it: invisible, and forgotten after a week
+  it('G19: shows nothing of an upload whose process was killed, and recover() ends its session', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'forkfs-gcs-'))
+    try {
+      const env = { ...process.env, FORKFS_TMPDIR: folder }
+      const child = fork(new URL('./fixtures/upload.child.js', import.meta.url), [JSON.stringify(optionsOf(server)), 'test/killed'], { env })
+      await once(child, 'message')
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      assert.equal(await server.get('test', 'killed'), undefined)
+      assert.deepEqual(await fs.find('test'), [])
+      assert.equal((await server.uploads('test')).length, 1)
+      const recovering = fork(new URL('./fixtures/recover.child.js', import.meta.url), { env })
+      const [report] = await once(recovering, 'message') as [{ uploadsAborted: number, failures: number }]
+      assert.deepEqual(report, { uploadsAborted: 1, failures: 0 })
+      assert.deepEqual(await server.uploads('test'), [])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('ends nothing that is not an upload session', async () => {
+    await server.put('test', 'a', 'text')
+    const { endpoint } = server
+    for (const id of ['upload', `${endpoint}/storage/v1/b/test/o/a?upload_id=1`, `${endpoint}/upload/storage/v1/b/test/o?name=a`]) {
+      await assert.rejects(fs.abortUpload('test/a', id), code('EINVAL'))
+    }
+    assert.equal(String(await server.get('test', 'a')), 'text')
   })
 })
