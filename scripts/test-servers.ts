@@ -7,7 +7,7 @@ const suites = ['s3', 'gcs'].flatMap(store => [`dist/test/implementations/${stor
 
 const servers = await startServers()
 try {
-  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', '--timeout', '60000', ...suites], {
+  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', '--parallel', '--jobs', '2', '--timeout', '60000', ...suites], {
     stdio: 'inherit',
     env: { ...process.env, ...Object.fromEntries(servers.flatMap(({ env }) => Object.entries(env))) }
   })
