@@ -46,7 +46,7 @@ if (cluster.isPrimary) {
   const gone = (): Promise<unknown> => Promise.all(workers.map(worker => { worker.disconnect(); return once(worker, 'exit') }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { void gone().then(() => store?.close()) })
 } else {
-  process.on('SIGINT', () => {}) // Ctrl-C reaches the whole group; the primary ends us in good order
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}) // Ctrl-C and systemd reach the whole group; the primary ends us in good order
   process.send!('ready')
   const { fs, root } = revive((await once(process, 'message') as unknown[])[0]) as { fs: FileSystem, root: string } // this child's own
   createServer((req, res) => {

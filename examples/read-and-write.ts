@@ -1,8 +1,8 @@
 // The verbs in short, on any store: node dist/examples/read-and-write.js [URL of a folder]
-// Without a URL it uses memory and an S3 server that it starts for itself.
+// Without a URL it uses memory, and an S3 and a GCS server that it starts for itself.
 import { open, urlToFs } from 'forkfs'
 import type { UrlOptions } from 'forkfs'
-import { startS3Server } from 'forkfs/testing'
+import { startGcsServer, startS3Server } from 'forkfs/testing'
 
 async function tour (url: string, options: UrlOptions = {}): Promise<void> {
   const [fs, folder] = await urlToFs(url, options)
@@ -46,6 +46,8 @@ if (url === undefined) {
   await using server = await startS3Server({ buckets: ['data'] })
   const { endpoint, region, accessKeyId, secretAccessKey } = server
   await tour('s3://data/examples', { s3: { endpoint, region, credentials: { accessKeyId, secretAccessKey } } })
+  await using gcs = await startGcsServer({ buckets: ['data'] })
+  await tour('gs://data/examples', { gs: { apiEndpoint: gcs.endpoint } })
 } else {
   await tour(url.replace(/\/$/, ''))
 }

@@ -1,5 +1,5 @@
 /**
- * Write the tables of faults into docs/errors.md: every verb of S3 and HTTP meets every fault at every request that it makes.
+ * Write the tables of faults into docs/errors.md: every verb of S3, GCS and HTTP meets every fault at every request that it makes.
  * Takes a minute on a quiet machine; on a busy one clocks run out that should not, and the tables say so. Exit code 1, and
  * nothing is written, when an end was neither right nor a typed error.
  */

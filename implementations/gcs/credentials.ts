@@ -80,11 +80,13 @@ export function credentialSource (settings: ResolvedGcsOptions, google: GoogleCr
     try {
       return await google.token(force)
     } catch (error) {
-      if (isFsError(error) || plan.kind === 'default') throw error
+      if (isFsError(error)) throw error
       // Parsers of keys and files quote what they could not read.
-      throw new FsError('FORKFS_CREDENTIALS', plan.kind === 'key' ? 'the key in `credentials` gives no token' : 'the file `keyFilename` gives no token', {
-        protocol: 'gs', path: plan.kind === 'file' ? plan.keyFilename : undefined, cause: withoutSecrets(error)
-      })
+      const cause = withoutSecrets(error)
+      const file = plan.kind === 'file' ? plan.keyFilename : process.env['GOOGLE_APPLICATION_CREDENTIALS']
+      if (plan.kind === 'key') throw new FsError('FORKFS_CREDENTIALS', 'the key in `credentials` gives no token', { protocol: 'gs', cause })
+      if (file === undefined || file === '') throw cause
+      throw new FsError('FORKFS_CREDENTIALS', `the file of ${plan.kind === 'file' ? '`keyFilename`' : 'GOOGLE_APPLICATION_CREDENTIALS'} gives no token`, { protocol: 'gs', path: file, cause, retry: isPassing(error) ? 'may' : 'never' })
     }
   }, options)
 }
@@ -102,8 +104,14 @@ function expirationOf ({ credentials }: AuthClient, token: string): Date | undef
   return typeof told === 'number' ? new Date(told) : undefined
 }
 
-function withoutSecrets (error: unknown): Error | undefined {
-  if (!(error instanceof Error)) return undefined
+/** Whoever gives tokens could not be reached, or failed: the same file may give one the next time. */
+function isPassing (error: unknown): boolean {
+  const { code, status } = (typeof error === 'object' && error !== null ? error : {}) as { readonly code?: unknown, readonly status?: unknown }
+  return /^E(?:CONN|NOTFOUND|AI_AGAIN|TIMEDOUT|PIPE|HOST|NET)|^(?:408|429|5\d\d)$/.test(String(code)) || (typeof status === 'number' && (status >= 500 || status === 429))
+}
+
+function withoutSecrets (error: unknown): Error {
+  if (!(error instanceof Error)) return new Error('no token')
   const { code } = error as { code?: unknown }
   return new Error(typeof code === 'string' ? code : error.name)
 }

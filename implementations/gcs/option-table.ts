@@ -15,7 +15,7 @@ export const gcsOptions: OptionTable = Object.freeze({
   versionAware: { ...kinds.boolean, default: false },
   kmsKeyName: kinds.text,
   checksums: { ...kinds.boolean, default: true },
-  ca: kinds.text,
+  ca: kinds.pem,
   transport: { ...oneOf('auto', 'undici', 'direct'), default: 'auto' },
   dispatcher: { expected: 'an undici dispatcher', check: value => typeof (value as { dispatch?: unknown } | null)?.dispatch === 'function', opaque: true }
 })

@@ -81,8 +81,7 @@ const universe = 'googleapis.com'
  *   would travel in clear, FORKFS_CREDENTIALS for half a key
  */
 export function resolveGcs (options: GcsOptions, env: Environment = process.env): ResolvedGcsOptions {
-  const universeDomain = optional('universeDomain', options.universeDomain) ?? filled(env['GOOGLE_CLOUD_UNIVERSE_DOMAIN']) ?? universe
-  if (!/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(universeDomain)) throw new TypeError('Expected `universeDomain` to be a domain such as "googleapis.com"')
+  const universeDomain = universeOf(options, env)
   const endpoint = endpointOf(options, env) ?? `https://storage.${universeDomain}`
   const custom = !isUnder(endpoint, universeDomain)
   const trusted = flag('useAuthWithCustomEndpoint', options.useAuthWithCustomEndpoint) ?? false
@@ -123,6 +122,16 @@ export function parseEndpoint (name: string, given: string, scheme: 'http' | 'ht
   // What other clients want behind the host is what we add ourselves.
   if (!/^\/*(?:storage\/v1\/*)?$/.test(url.pathname) || /[?#]/.test(given)) throw new TypeError(`Expected \`${name}\` to have neither path, query nor fragment`)
   return url.origin
+}
+
+function universeOf ({ universeDomain }: GcsOptions, env: Environment): string {
+  const expected = (name: string): string => `Expected \`${name}\` to be a domain such as "${universe}"`
+  const isDomain = (value: string): boolean => /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/.test(value)
+  const given = optional('universeDomain', universeDomain)
+  if (given !== undefined && !isDomain(given)) throw new TypeError(expected('universeDomain'))
+  const fallback = filled(env['GOOGLE_CLOUD_UNIVERSE_DOMAIN']) ?? universe
+  if (given === undefined && !isDomain(fallback)) throw new FsError('FORKFS_CONFIG', expected('GOOGLE_CLOUD_UNIVERSE_DOMAIN'), { protocol: 'gs' })
+  return given ?? fallback
 }
 
 function endpointOf ({ apiEndpoint }: GcsOptions, env: Environment): string | undefined {

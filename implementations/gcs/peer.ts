@@ -63,7 +63,7 @@ function locate (): { readonly require: Require, readonly path: string } {
       failure = error
     }
   }
-  throw new FsError('FORKFS_MISSING_PEER', `credentials and signed URLs need the Google Cloud SDK: npm install ${name}@7`, { protocol: 'gs', cause: failure })
+  throw new FsError('FORKFS_MISSING_PEER', `credentials (all but \'anonymous\') and signed URLs need the Google Cloud SDK: npm install ${name}@7`, { protocol: 'gs', cause: failure })
 }
 
 /** Not @google-cloud/storage itself, which takes three times as long. @throws FsError FORKFS_MISSING_PEER that names what to install */

@@ -44,10 +44,7 @@ function readerOf (context: ReadContext): ObjectReader {
         pardon, destination: placeOf(destination, check)
       }, signal, reply => {
         const result = read(reply)
-        if (reply.status === 416) return result
-        context.seen(reply.headers)
-        // What is read next must be of the same generation.
-        if (result.etag === undefined && result.data.length !== result.size) throw new FsError('FORKFS_PROTOCOL', 'the store sent a part without its generation', { retry: 'may' })
+        if (reply.status !== 416) context.seen(reply.headers)
         return result
       })
     },
@@ -58,8 +55,11 @@ function readerOf (context: ReadContext): ObjectReader {
 
 function pardon ({ status }: NetReply): boolean { return status === 416 }
 
+/** Every object has a generation; what comes without one is a page of something on the way, and could not be read on. */
 function checkGeneration ({ headers }: ReplyHead, wanted: string | undefined): void {
-  if (headers['x-goog-generation'] !== wanted && wanted !== undefined) throw new FsError('FORKFS_CHANGED', 'the store sent another generation than the one that was asked for')
+  const generation = headers['x-goog-generation']
+  if (generation === undefined) throw new FsError('FORKFS_PROTOCOL', 'the answer has no generation and so is no object of a store: is a proxy in between, or the endpoint something else?', { retry: 'may' })
+  if (generation !== wanted && wanted !== undefined) throw new FsError('FORKFS_CHANGED', 'the store sent another generation than the one that was asked for')
   if (headers['x-guploader-response-body-transformations']?.includes('gunzipped') === true) throw new FsError('FORKFS_PROTOCOL', 'the store inflated what it should send as stored')
 }
 

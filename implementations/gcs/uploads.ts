@@ -12,7 +12,7 @@ import { objectPath, uploadPath } from './address.js'
 import type { GcsClient } from './client.js'
 import { failureOf } from './errors.js'
 import type { ResolvedGcsOptions } from './options.js'
-import { objectFields, parseObject } from './replies.js'
+import { objectFields, parseNothing, parseObject } from './replies.js'
 import type { ObjectResource } from './replies.js'
 
 /** Chunks that are not the last one are multiples of this. */
@@ -282,7 +282,7 @@ async function endSession (client: GcsClient, path: string, place: Place, signal
   const timer = setTimeout(() => { controller.abort(new FsError('ETIMEDOUT', 'the upload was not cancelled in time', { path })) }, CANCEL_MS)
   try {
     const request = { operation: 'uploads.cancel', method: 'DELETE', path, ...place, pardon: ({ status }: { readonly status: number }) => status === 499 || status === 404 || status === 410 } as const
-    await client.call(request, controller.signal, () => undefined)
+    await client.call(request, controller.signal, parseNothing)
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', stop)

@@ -2,7 +2,7 @@
  * Paths of this filesystem are URLs. Their bytes reach the server as they were written: a path is cut into origin and request
  * target by hand and goes past every URL parser, which would resolve `.` and `..` and change encodings.
  */
-import { FsError } from '../../lib/errors/index.js'
+import { FsError, kindOf } from '../../lib/errors/index.js'
 
 export interface Address {
   /** 'http://host:port', as the WHATWG URL standard writes it: lower case, without a default port. */
@@ -65,7 +65,7 @@ function split (url: string): { readonly origin: string, readonly rest: string }
  * @throws TypeError for what is no http URL (relative without a base, user and password); FsError EINVAL for control characters
  */
 export function normalizeUrl (path: string, base: string | undefined): string {
-  if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${path === null ? 'null' : typeof path})`)
+  if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${kindOf(path)})`)
   if (controls.test(path)) throw new FsError('EINVAL', 'the path holds control characters')
   const absolute = split(path)
   if (absolute === undefined && base === undefined) throw new TypeError('Expected a path to be an absolute http or https URL, or the option `baseUrl`')

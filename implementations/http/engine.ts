@@ -57,6 +57,7 @@ export class HttpEngine {
 
   async close (): Promise<void> {
     this.#whole.clear()
+    this.#reader.endStanding()
     await this.#net.close()
   }
 

@@ -44,7 +44,7 @@ function isBase (value: unknown): boolean {
 export const httpOptions: OptionTable = Object.freeze({
   baseUrl: { expected: 'an absolute http or https URL without user, password, query and fragment', check: isBase, secret: true }, // secret: a refused one may hold a password
   headers: { expected: 'an object of header names and their values, without those that reads set themselves (range, if-match, accept-encoding, …)', check: isHeaders },
-  ca: kinds.text,
+  ca: kinds.pem,
   dispatcher: { ...kinds.object, opaque: true },
   transport: oneOf('auto', 'undici', 'direct')
 })

@@ -61,6 +61,8 @@ export interface ReaderOptions {
  */
 export class Reader {
   readonly #options: ReaderOptions
+  /** Replies whose reader does something else between two pieces. */
+  readonly #standing = new Set<Body>()
 
   constructor (options: ReaderOptions) { this.#options = options }
 
@@ -226,12 +228,21 @@ export class Reader {
       checkVersion(ifMatch, body.headers, path)
       let at = 0
       for await (const data of decodeChunks(body.pieces(signal), encodingsOf(body), path)) {
+        this.#standing.add(body)
         yield { at, data }
+        if (!this.#standing.delete(body)) throw new FsError('FORKFS_CLOSED', 'the filesystem was closed before the end of the reply', { path: shownPath(path), protocol: 'http', retry: 'may' })
         at += data.length
       }
     } finally {
+      this.#standing.delete(body)
       body.close()
     }
+  }
+
+  /** End replies that wait for their readers, who begin them again: nobody knows when they would. */
+  endStanding (): void {
+    for (const body of this.#standing) body.close()
+    this.#standing.clear()
   }
 
   async #closing<T> (body: Body, signal: AbortSignal, work: () => Promise<T>): Promise<T> {

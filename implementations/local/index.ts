@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { FsError } from '../../lib/errors/index.js'
+import { FsError, kindOf } from '../../lib/errors/index.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import { kinds } from '../../lib/filesystem/options.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
+import { workingDirectory } from '../../lib/filesystem/paths.js'
 import type * as Engine from './engine.js'
 import type { Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 
@@ -30,13 +31,15 @@ export class LocalFileSystem extends FileSystem {
 
   override url (path: string): string { return pathToFileURL(this._normalize(path)).href }
 
-  protected override _normalize (path: string): string {
-    if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${path === null ? 'null' : typeof path})`)
+  protected override get _here (): string | undefined { return workingDirectory() }
+
+  protected override _normalize (path: string, from = ''): string {
+    if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${kindOf(path)})`)
     if (path.includes('\0')) throw new FsError('EINVAL', 'a path can not hold a NUL', { path: path.replaceAll('\0', '\\0') })
     if (path.startsWith('file:///')) path = path.includes('%') ? fileURLToPath(path) : path.slice('file://'.length)
     else if (path.startsWith('file://')) path = path.slice('file://'.length)
     else if (path.startsWith('local://')) path = path.slice('local://'.length)
-    return resolve(path)
+    return resolve(from, path)
   }
 
   protected override _info (path: string, { signal }: Verb): Promise<FileInfo> { return withEngine(engine => engine.info(path, signal)) }

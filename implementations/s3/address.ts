@@ -64,6 +64,11 @@ export function needsSdk (bucket: string, customEndpoint = false): boolean {
   return !customEndpoint && /--(?:x|xa|ol|op)-s3$|\.mrap$/.test(bucket)
 }
 
+/** Names of buckets, the oldest rules included ("General purpose bucket naming rules" of the S3 guide: until 2018 us-east-1 took capitals and underscores). */
+export function isBucket (name: string): boolean {
+  return /^[A-Za-z0-9._-]{1,255}$/.test(name)
+}
+
 /** A name that can be a DNS label in front of the endpoint; dots are excluded because of wildcard certificates. */
 export function isHostable (bucket: string): boolean {
   return /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket)

@@ -10,7 +10,7 @@ import { noteUpload } from '../../lib/filesystem/upload-journal.js'
 import type { Descriptor } from '../../lib/filesystem/descriptor.js'
 import { pagesAhead } from '../../lib/net/index.js'
 import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
-import { needsSdk, parsePath } from './address.js'
+import { isBucket, needsSdk, parsePath } from './address.js'
 import type { S3Path } from './address.js'
 import { S3Client } from './client.js'
 import type { S3ClientOptions } from './client.js'
@@ -50,6 +50,7 @@ export class S3Engine extends ObjectEngine<S3Client> {
     if (needsSdk(at.bucket, this.#settings.endpoint !== undefined)) {
       throw new FsError('FORKFS_NOT_SUPPORTED', 'directory buckets and access point ARNs are not supported yet; use the bucket or an access point alias', { path })
     }
+    if (at.bucket !== '' && !isBucket(at.bucket)) throw new FsError('ENOENT', 'no bucket can have such a name', { path })
     if (at.key.length > 1024 / 4 && Buffer.byteLength(at.key) > 1024) throw new FsError('EINVAL', 'a key has at most 1,024 bytes of UTF-8', { path: `${path.slice(0, 100)}…` })
     return at
   }
@@ -215,9 +216,11 @@ export class S3Engine extends ObjectEngine<S3Client> {
 
   /** Makes a bucket; below one there are no directories to make. */
   override async mkdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, key } = this.#at(path)
+    const { bucket, key } = parsePath(path)
     if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
     if (key !== '') return
+    if (!isBucket(bucket)) throw new FsError('EINVAL', 'no bucket can have such a name: 3 to 63 of a-z, 0-9, dot and dash', { path })
+    this.#at(path)
     const region = await this.client.region(bucket)
     const body = Buffer.from(createBucketBody(region))
     await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, () => undefined)

@@ -155,7 +155,7 @@ export const statusConditions: Readonly<Record<number, Row>> = Object.freeze({
   304: ['FORKFS_CHANGED', 'never', 'the object is the version that was not asked for'],
   400: ['EINVAL', 'never', 'the store refuses the request', 'refresh-credentials'], // HEAD answers an expired token so, without saying it
   401: ['FORKFS_CREDENTIALS', 'never', 'the store wants credentials', 'refresh-credentials'],
-  403: ['EACCES', 'never', 'access denied'],
+  403: ['EACCES', 'never', 'access denied (or wrong keys: such an answer gives no reason)'],
   404: ['ENOENT', 'never', 'no such object or bucket'],
   405: s3Conditions['MethodNotAllowed']!,
   407: ['FORKFS_NETWORK', 'never', 'a proxy wants credentials'],

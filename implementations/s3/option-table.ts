@@ -15,7 +15,7 @@ export const s3Options: OptionTable = Object.freeze({
   serverSideEncryption: kinds.text,
   kmsKeyId: kinds.text,
   checksums: { ...kinds.boolean, default: true },
-  ca: kinds.text,
+  ca: kinds.pem,
   transport: { ...oneOf('auto', 'undici', 'direct'), default: 'auto' },
   dispatcher: { expected: 'an undici dispatcher', check: value => typeof (value as { dispatch?: unknown } | null)?.dispatch === 'function', opaque: true }
 })

@@ -27,7 +27,7 @@ function readerOf (context: ReadContext): ObjectReader {
     get: (headers, destination, read) => {
       if (ifMatch !== undefined) headers.push('if-match', ifMatch)
       if (checksums) headers.push('x-amz-checksum-mode', 'ENABLED')
-      const checked = placeOf(destination, head => { if (ifMatch !== undefined) checkVersion(head.headers['etag'], ifMatch) })
+      const checked = placeOf(destination, head => { checkVersion(head.headers['etag'], ifMatch) })
       return client.call({ operation: 'GetObject', method: 'GET', bucket, key, query, headers, pardon, destination: checked }, signal, reply => {
         const result = read(reply)
         if (reply.status !== 416) context.seen(reply.headers)
@@ -52,9 +52,10 @@ export function readBeginning (context: ReadContext, partBytes: number): Promise
 
 function pardon ({ status }: NetReply): boolean { return status === 416 }
 
-/** Not every store knows If-Match: the version that came is compared too. */
-function checkVersion (etag: string | undefined, wanted: string): void {
-  if (etag === undefined || etag === wanted || !/^"[^"]*"$/.test(wanted) || etag === `W/${wanted}`) return
+/** Every object has an ETag; what comes without one is a page of something on the way. Not every store knows If-Match: the version that came is compared too. */
+function checkVersion (etag: string | undefined, wanted: string | undefined): void {
+  if (etag === undefined) throw new FsError('FORKFS_PROTOCOL', 'the answer has no ETag and so is no object of a store: is a proxy in between, or the endpoint something else?')
+  if (wanted === undefined || etag === wanted || !/^"[^"]*"$/.test(wanted) || etag === `W/${wanted}`) return
   throw new FsError('FORKFS_CHANGED', 'the store sent another version than the one that was asked for')
 }
 

@@ -25,7 +25,7 @@ export async function importSdk (): Promise<typeof Sdk> {
     return await import(/* webpackIgnore: true */ peer) as typeof Sdk
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new FsError('FORKFS_MISSING_PEER', 'profiles, single sign-on, roles and instance credentials need the AWS SDK: npm install @aws-sdk/client-s3', {
+    throw new FsError('FORKFS_MISSING_PEER', 'no keys are given (option `credentials`, which is \'anonymous\' for public data) or in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and profiles, single sign-on, roles and instance credentials need the AWS SDK: npm install @aws-sdk/client-s3', {
       protocol: 's3', cause: error
     })
   }
@@ -46,7 +46,7 @@ export class SdkConfig {
     try {
       return await client.config.credentials()
     } catch (cause) {
-      throw new FsError('FORKFS_CREDENTIALS', `no credentials were found in the environment, or for ${placesOf(this.#profile)}; give \`credentials\` or configure the AWS SDK's chain`, {
+      throw new FsError('FORKFS_CREDENTIALS', `no credentials were found in the environment, or for ${placesOf(this.#profile)}; give \`credentials\` ('anonymous' for public data) or configure the AWS SDK's chain`, {
         protocol: 's3', retry: 'may', cause
       })
     }

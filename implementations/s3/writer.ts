@@ -79,7 +79,11 @@ export async function putObject (context: UploadContext, data: Uint8Array): Prom
   let attempts = 0
   const request: S3Request = { operation: 'PutObject', method: 'PUT', bucket, key, headers, body: data, exclusive: options.flag === 'wx', attempted: attempt => { attempts = attempt } }
   try {
-    return await client.call(request, signal, reply => infoOf(context, data.length, reply.headers['etag']))
+    return await client.call(request, signal, reply => {
+      const etag = reply.headers['etag']
+      if (etag === undefined) throw new FsError('FORKFS_PROTOCOL', 'the write was answered without an ETag: is the endpoint an S3 store?', { retry: 'may' })
+      return infoOf(context, data.length, etag)
+    })
   } catch (error) {
     if (mark === '' || attempts < 2 || !isFsError(error, 'EEXIST', 'FORKFS_CHANGED')) throw error
     return settleConflict(context, error, mark, data.length)

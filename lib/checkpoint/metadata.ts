@@ -1,9 +1,13 @@
-import { FsError, isFsError } from '../errors/index.js'
+import { readdir, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FsError, isFsError, kindOf } from '../errors/index.js'
+import { localTemporaryPattern } from '../file/local.js'
 import { isPlain, isRecord } from '../filesystem/options.js'
 import type { Verb, WriteOptions } from '../filesystem/types.js'
 import { withLock } from '../locks/index.js'
 import type { WaitOptions } from '../locks/index.js'
-import { below, identityOf } from './address.js'
+import { untouchedMs } from '../owner/liveness.js'
+import { below, identityOf, isLocal } from './address.js'
 import type { Address } from './address.js'
 import { isMissing } from './manifest.js'
 import { metadataName } from './names.js'
@@ -45,7 +49,7 @@ function parse ({ fs, path }: Address, data: Uint8Array): Record<string, unknown
 
 /** Strict: what JSON would drop or change silently is refused. @throws TypeError */
 export function checkMetadata (metadata: unknown): asserts metadata is Metadata {
-  if (!isRecord(metadata) || !isPlain(metadata)) throw new TypeError(`Expected \`metadata\` to be an object of JSON values, got (${metadata === null ? 'null' : typeof metadata})`)
+  if (!isRecord(metadata) || !isPlain(metadata)) throw new TypeError(`Expected \`metadata\` to be an object of JSON values, got (${kindOf(metadata)})`)
   checkValue('metadata', metadata, new Set())
 }
 
@@ -65,9 +69,21 @@ async function write (address: Address, metadata: Metadata, options: Verb & Writ
 
 async function locked (address: Address, options: WaitOptions, work: () => Promise<void>): Promise<void> {
   try {
-    await withLock(`checkpoint metadata ${identityOf(address)}`, work, options)
+    await withLock(`checkpoint metadata ${identityOf(address)}`, async () => {
+      if (isLocal(address)) await removeStaged(address).catch(() => {}) // the next one tries again
+      await work()
+    }, options)
   } catch (error) {
     throw explained(error, address, 'metadata')
+  }
+}
+
+/** What killed writers have staged beside it. No live one of this node is at it; those of others are done long before. */
+async function removeStaged ({ path }: Address): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (!name.startsWith(`.${metadataName}.`) || !localTemporaryPattern.test(name)) continue
+    const staged = join(path, name)
+    if (Date.now() - (await stat(staged)).mtimeMs > untouchedMs) await unlink(staged)
   }
 }
 

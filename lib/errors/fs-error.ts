@@ -49,13 +49,14 @@ export class FsError extends Error {
   readonly code: ErrorCode
   /** The public verb that failed, for example `catFile`; empty where there was none. */
   readonly operation: string
-  readonly path?: string | undefined
-  readonly protocol?: string | undefined
+  /** What it was about, without protocol. As those below own only where it is known: what is printed has no empty lines. */
+  declare readonly path?: string | undefined
+  declare readonly protocol?: string | undefined
   readonly retry: Retry
   /** HTTP status of the answer that decided. */
-  readonly status?: number | undefined
+  declare readonly status?: number | undefined
   /** The store's own id of the failed request, for its support. */
-  readonly requestId?: string | undefined
+  declare readonly requestId?: string | undefined
   /** The message without code, operation and path: what a wrapper needs to add its context. */
   declare readonly condition: string
 

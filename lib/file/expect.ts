@@ -1,3 +1,5 @@
+import { kindOf } from '../errors/index.js'
+
 export const KiB = 1024
 export const MiB = 1024 * 1024
 
@@ -11,7 +13,7 @@ export function expectInteger (name: string, value: unknown, minimum: number): a
 /** Throws a TypeError unless `value` is a Uint8Array (a Buffer is one), of this realm or another. */
 export function expectBytes (name: string, value: unknown): asserts value is Uint8Array {
   if (Object.prototype.toString.call(value) === '[object Uint8Array]') return
-  throw new TypeError(`Expected \`${name}\` to be a Uint8Array, got ${value === null ? 'null' : typeof value}`)
+  throw new TypeError(`Expected \`${name}\` to be a Uint8Array, got (${kindOf(value)})`)
 }
 
 /** One offset as `Array.prototype.slice` takes it: negative counts from the end; the result lies in [0, size]. */

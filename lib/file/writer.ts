@@ -61,7 +61,9 @@ class Writer implements FileHandle {
     this.#check('write')
     const chunk = chunkOf(data, rest, this.#taken.bytes)
     await this.#queue.run(async () => {
-      this.#check('write')
+      // What was taken before close() is written before it, also where nobody waited for it.
+      this.#hooks.check()
+      if (this.#failure !== undefined) throw this.#failure.error
       try {
         if (chunk.byteLength > 0) await this.#staged.write(chunk)
       } catch (error) {
@@ -141,7 +143,7 @@ class Writer implements FileHandle {
   }
 
   #over (operation: string): FsError {
-    return new FsError('FORKFS_CLOSED', 'the write is over', { operation, path: this.#path })
+    return new FsError('FORKFS_CLOSED', 'the write is over: nothing can follow close() or commit(). Is an `await` missing?', { operation, path: this.#path })
   }
 
   #refuse (operation: string): never {

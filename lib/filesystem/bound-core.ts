@@ -13,7 +13,9 @@ export interface Hooks {
   readonly _root: string
   readonly _concurrency: number
   readonly _partBytes: number
-  _normalize (path: string): string
+  /** Where relative paths begin now, for stores that have such; read once, when a call begins. */
+  readonly _here: string | undefined
+  _normalize (path: string, from?: string): string
   isPattern (path: string): boolean
   _info (path: string, options: Verb): Promise<FileInfo>
   _list (path: string, options: Verb & ListOptions): AsyncIterable<readonly FileInfo[]>
@@ -37,10 +39,12 @@ export class BoundCore implements Core {
   readonly #call: { readonly signal: AbortSignal }
   readonly #transaction: Transaction | undefined
   readonly #listings: ListingCache | undefined
+  readonly #from: string | undefined
 
   /** `call` makes its signal when it is first asked for: many hooks never look. */
-  constructor (hooks: Hooks, call: { readonly signal: AbortSignal }, transaction: Transaction | undefined, listings: ListingCache | undefined) {
+  constructor (hooks: Hooks, call: { readonly signal: AbortSignal }, transaction: Transaction | undefined, listings: ListingCache | undefined, from = hooks._here) {
     this.#hooks = hooks
+    this.#from = from
     this.#call = call
     this.#transaction = transaction
     this.#listings = listings
@@ -52,10 +56,11 @@ export class BoundCore implements Core {
   get concurrency (): number { return this.#hooks._concurrency }
   get signal (): AbortSignal { return this.#call.signal }
 
-  withSignal (signal: AbortSignal): BoundCore { return new BoundCore(this.#hooks, { signal }, this.#transaction, this.#listings) }
+  withSignal (signal: AbortSignal): BoundCore { return new BoundCore(this.#hooks, { signal }, this.#transaction, this.#listings, this.#from) }
 
   isPattern (path: string): boolean { return this.#hooks.isPattern(path) }
-  normalize (path: string): string { return this.#hooks._normalize(path) }
+  /** Relative paths begin where they did when the call began: a later chdir changes nothing. */
+  normalize (path: string): string { return this.#hooks._normalize(path, this.#from) }
 
   info (path: string): Promise<FileInfo> { return this.#hooks._info(path, this) }
 

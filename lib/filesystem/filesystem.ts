@@ -1,4 +1,4 @@
-import { FsError, fromNodeError, isFsError, withContext } from '../errors/index.js'
+import { FsError, fromNodeError, isFsError, kindOf, withContext } from '../errors/index.js'
 import type { Stats } from './stats.js'
 import { CallGroup, currentOwner, Lease, pendingOf, realm, realmSecret, Scope } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
@@ -20,6 +20,7 @@ import type { Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, ReadStrate
 /** Marks instances of every copy of the package: recognition goes by it, never by instanceof. */
 const brand = Symbol.for('forkfs.FileSystem.v1')
 
+/** Works across copies of the package and threads; a descriptor that nobody has revived is none. */
 export function isFileSystem (value: unknown): value is FileSystem {
   return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[brand] === true
 }
@@ -84,8 +85,10 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   /** The owner of the next use. */
   get owner (): OwnerTag { return currentOwner() }
 
+  /** What this store can do: constant for an instance. */
   abstract get capabilities (): Capabilities
 
+  /** Counts of this instance in this owner since it was made. */
   get stats (): Stats { return { requests: 0, retries: 0, bytesIn: 0, bytesOut: 0, sockets: 0 } }
 
   /** JSON.stringify(fs) calls this too: a string argument is the property's key and is ignored. */
@@ -130,7 +133,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
       if (refused !== undefined) return Promise.reject(refused)
     }
     const outer = options?.signal
-    if (outer !== undefined && typeof (outer as Partial<AbortSignal> | null)?.aborted !== 'boolean') return Promise.reject(new TypeError(`Expected \`signal\` to be an AbortSignal, got (${typeof outer})`))
+    if (outer !== undefined && typeof (outer as Partial<AbortSignal> | null)?.aborted !== 'boolean') return Promise.reject(new TypeError(`Expected \`signal\` to be an AbortSignal, got (${kindOf(outer)})`))
     if (outer?.aborted === true) return Promise.reject(outer.reason as Error)
     try { lease?.check() } catch (error) { return Promise.reject(error as Error) }
     const scope = new Scope(this.#group, operation, path, outer)
@@ -159,7 +162,11 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
 
   #explained (error: unknown, operation: string, path: string | undefined): unknown {
     const known = fromNodeError(error)
-    return isFsError(known) ? withContext(known, { operation, path, protocol: this.protocol }) : known
+    if (!isFsError(known)) return known
+    const scheme = known.code === 'ENOENT' ? /^([a-z][a-z0-9+.-]*):\/\//i.exec(path ?? '')?.[1] : undefined
+    const isForeign = scheme !== undefined && !(this.constructor as typeof FileSystem).protocols.includes(scheme)
+    const explained = isForeign ? new FsError('ENOENT', `${known.condition}; the path is a URL: open(), copy() and urlToFs() take those, this is a filesystem of ${this.protocol}`, { ...known, cause: known.cause }) : known
+    return withContext(explained, { operation, path, protocol: this.protocol })
   }
 
   /** An iterator of which each step is a call. */
@@ -168,8 +175,9 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     const scope = new Scope(this.#group, operation, path, undefined)
     scope.end() // it only lends its signal: steps are the calls that count
     const outer = options?.signal
+    const core = new BoundCore(this as unknown as Hooks, scope, undefined, this.#listings)
     return iterate<T>({
-      begin: () => begin(new BoundCore(this as unknown as Hooks, scope, undefined, this.#listings))[Symbol.asyncIterator](),
+      begin: () => begin(core)[Symbol.asyncIterator](),
       step: work => this._call(operation, path, options, async () => {
         const stop = (): void => { scope.stop(outer?.reason) }
         outer?.addEventListener('abort', stop, { once: true })
@@ -247,9 +255,12 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   /** How open() caches where the caller does not say. */
   protected override get _readStrategy (): ReadStrategyName { return 'readahead' }
 
+  /** Where relative paths begin now; undefined where there are none. A call asks once, when it begins, and gives it to `_normalize`. */
+  protected get _here (): string | undefined { return undefined }
+
   /** Strip protocol and slashes at the ends. Keys are opaque otherwise. */
-  protected override _normalize (path: string): string {
-    if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${path === null ? 'null' : typeof path})`)
+  protected override _normalize (path: string, _from?: string): string {
+    if (typeof path !== 'string') throw new TypeError(`Expected a path to be a string, got (${kindOf(path)})`)
     for (const protocol of (this.constructor as typeof FileSystem).protocols) {
       if (path.startsWith(`${protocol}://`)) { path = path.slice(protocol.length + 3); break }
     }

@@ -34,8 +34,8 @@ const uploadsAtOnce = 8
  *
  * `onError`: as in {@link cp}. Progress: files; bytes in the branches.
  */
-export async function get (core: Core, remote: string | readonly string[], local: string | readonly string[], options: CopyOptions = {}): Promise<void> {
-  const side = new LocalCore({ signal: core.signal })
+export async function get (core: Core, remote: string | readonly string[], local: string | readonly string[], options: CopyOptions = {}, cwd?: string): Promise<void> {
+  const side = new LocalCore({ signal: core.signal, cwd })
   await usingProgress(options.progress, async progress => {
     const plan = await planCopy(core, side, remote, local, options)
     const maxConcurrency = options.maxConcurrency ?? core.concurrency
@@ -51,8 +51,8 @@ export async function get (core: Core, remote: string | readonly string[], local
  *
  * `onError`: as in {@link cp}. Progress: files; bytes in the branches.
  */
-export async function put (core: Core, local: string | readonly string[], remote: string | readonly string[], options: CopyOptions = {}): Promise<void> {
-  const side = new LocalCore({ signal: core.signal })
+export async function put (core: Core, local: string | readonly string[], remote: string | readonly string[], options: CopyOptions = {}, cwd?: string): Promise<void> {
+  const side = new LocalCore({ signal: core.signal, cwd })
   await usingProgress(options.progress, async progress => {
     const plan = await planCopy(side, core, local, remote, options)
     const maxConcurrency = options.maxConcurrency ?? core.concurrency

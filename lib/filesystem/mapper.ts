@@ -24,7 +24,9 @@ export class Mapper {
     Object.defineProperty(this, '$forkfs', { enumerable: true, get: () => this.toJSON().$forkfs })
   }
 
+  /** The filesystem it looks at. */
   get filesystem (): FileSystem { return this.#fs }
+  /** Its directory there. */
   get root (): string { return this.#root }
 
   /** Keys are relative; a leading slash (zarr's way) is left out. A key never leaves the directory. */
@@ -36,6 +38,7 @@ export class Mapper {
     return this.#root === '' ? name : this.#root.endsWith('/') ? this.#root + name : `${this.#root}/${name}`
   }
 
+  /** The bytes of a key, or undefined. */
   async get (key: string, options?: Verb): Promise<Bytes | undefined> {
     try {
       return await this.#fs.catFile(this.#path(key), options)
@@ -45,6 +48,7 @@ export class Mapper {
     }
   }
 
+  /** A part of them, as zarrita asks for it, or undefined. */
   async getRange (key: string, range: Range, options?: Verb): Promise<Bytes | undefined> {
     const span = 'suffixLength' in range ? { start: -range.suffixLength } : { start: range.offset, end: range.offset + range.length }
     if ('suffixLength' in range && range.suffixLength === 0) return new Uint8Array(0)
@@ -69,10 +73,12 @@ export class Mapper {
     return found
   }
 
+  /** Written whole or not at all; folders are made where the store keeps them. */
   async set (key: string, value: Uint8Array, options?: Verb): Promise<void> {
     await this.#fs.pipeFile(await this.#withParent(this.#path(key), options), value, options)
   }
 
+  /** set() for many at once. */
   async setMany (entries: ReadonlyMap<string, Uint8Array>, options?: BulkVerb): Promise<void> {
     const files = new Map<string, Uint8Array>()
     for (const [key, value] of entries) files.set(await this.#withParent(this.#path(key), options), value)

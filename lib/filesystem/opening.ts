@@ -1,9 +1,11 @@
-import { FsError } from '../errors/index.js'
+import { FsError, isFsError } from '../errors/index.js'
 import { openBytes } from '../file/byte-reader.js'
 import type { ByteReader } from '../file/byte-reader.js'
 import { resolveCompression } from '../file/codecs.js'
 import { openCompressedReader, openCompressedWriter } from '../file/compression.js'
-import { resolveOffset } from '../file/expect.js'
+import { expectInteger, MiB } from '../file/expect.js'
+import { openForward } from '../file/forward-reader.js'
+import type { ForwardSource } from '../file/forward-reader.js'
 import { readerOf } from '../file/reader.js'
 import type { RangeSource } from '../file/source.js'
 import { checkStrategy } from '../file/strategies.js'
@@ -12,7 +14,7 @@ import { allowListeners } from '../owner/index.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
 import { notSupported } from './bound-core.js'
-import type { Bytes, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadStrategyName, StagedWriter, Verb } from './types.js'
+import type { Bytes, Chunk, FileHandle, FileInfo, OpenFlags, OpenOptions, ReadStrategyName, StagedWriter, Verb } from './types.js'
 
 /** What opening needs of a filesystem. */
 export interface Opener {
@@ -31,6 +33,7 @@ export async function openFile (opener: Opener, path: string, lease: Lease, flag
   resolveCompression(options.compression, path)
   if (flags === 'r') {
     checkStrategy(path, options)
+    if (options.firstBytes !== undefined) expectInteger('firstBytes', options.firstBytes, 0)
     return readerOf(await openReader(opener, path, lease, options))
   }
   if (flags === 'a' || flags === 'r+') {
@@ -44,21 +47,52 @@ export async function openFile (opener: Opener, path: string, lease: Lease, flag
 }
 
 export async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions, sequential = false): Promise<ByteReader> {
-  const source = await opener.call('open', path, options, core => openSource(opener, core, core.normalize(path), lease, options.ifMatch), lease)
-  const bytes = openBytes(source, { cache: options.cache ?? opener.strategy, blockBytes: options.blockBytes, sequential })
+  const bytes = await opener.call('open', path, options, core => openStored(opener, core, core.normalize(path), lease, options, sequential), lease)
   return options.compression == null ? bytes : openCompressedReader(bytes, options.compression)
 }
 
-async function openSource (opener: Opener, core: BoundCore, path: string, lease: Lease, ifMatch: string | undefined): Promise<RangeSource> {
-  const info = await core.info(path)
+interface Common { readonly path: string, readonly check: () => void, readonly release: () => void }
+
+async function openStored (opener: Opener, core: BoundCore, path: string, lease: Lease, options: OpenOptions, sequential: boolean): Promise<ByteReader> {
+  const { ifMatch, blockBytes, firstBytes = 0, cache = opener.strategy } = options
+  const front = firstBytes === 0 ? undefined : await readFront(core, path, firstBytes, ifMatch)
+  const info = front?.info ?? await core.info(path)
   if (info.type === 'directory') throw new FsError('EISDIR', 'it is a directory', { path })
   if (ifMatch !== undefined && info.etag !== undefined && info.etag !== ifMatch) throw new FsError('FORKFS_CHANGED', `it is not the version ${ifMatch} any more`, { path })
   const common = { path, check: () => { lease.check() }, release: () => { lease.release() } }
-  if (info.size === undefined) return wholeSource(common, info, await core.readAll(path, { ifMatch }))
+  if (info.size !== undefined) return openBytes(rangeSource(opener, common, { info: info as SizedInfo, data: front?.data }, lease), { cache, blockBytes, sequential })
+  const version = ifMatch ?? info.etag
+  if (cache === 'all') return openBytes(heldSource(common, info, await core.readAll(path, { ifMatch: version })), { cache: 'none' })
+  return openForward(forwardSource(opener, common, info, lease, version), sequential || cache === 'none' ? 0 : blockBytes ?? MiB)
+}
+
+type SizedInfo = FileInfo & { readonly size: number }
+/** What is known of a file when it is open, and bytes from its front where they came with that. */
+interface Front { readonly info: SizedInfo, readonly data: Bytes | undefined }
+
+/** Bytes from the front tell size and version, too. Undefined where info() has to: what can not be read so, it can explain. */
+async function readFront (core: BoundCore, path: string, bytes: number, ifMatch: string | undefined): Promise<Front | undefined> {
+  if (!core.capabilities.ranges) return undefined
+  try {
+    const { data, size, etag } = await core.readRange(path, 0, bytes, { ifMatch })
+    if (size === undefined || data.length !== Math.min(bytes, size)) return undefined
+    return { info: { name: path, size, type: 'file', etag }, data }
+  } catch (error) {
+    if (isFsError(error, 'ENOENT', 'FORKFS_NOT_SUPPORTED')) return undefined
+    throw error
+  }
+}
+
+function rangeSource (opener: Opener, common: Common, { info, data: front }: Front, lease: Lease): RangeSource {
+  const { path } = common
+  let kept = front
   return {
     ...common,
-    info: info as FileInfo & { readonly size: number },
+    info,
     read: (start, end, { signal, into }) => opener.call('read', path, { signal }, async bound => {
+      const held = kept
+      if (held !== undefined && end >= held.length) kept = undefined // it is used once
+      if (held !== undefined && end <= held.length) return placed(held, start, end, into)
       const { data } = await bound.readRange(path, start, end, { ifMatch: info.etag, into })
       if (data.length !== end - start) throw new FsError('FORKFS_TRUNCATED', `${end - start} bytes were asked for at ${start} and ${data.length} came`, { path })
       return data
@@ -66,16 +100,38 @@ async function openSource (opener: Opener, core: BoundCore, path: string, lease:
   }
 }
 
-/** A file whose length nobody tells (a chunked reply): read once, then served from memory. */
-function wholeSource (common: Pick<RangeSource, 'path' | 'check' | 'release'>, info: FileInfo, data: Bytes): RangeSource {
+/** Bytes out of memory, where the reader wants them. */
+function placed (data: Bytes, start: number, end: number, into: Uint8Array | undefined): Bytes {
+  if (into === undefined) return data.slice(start, end)
+  into.set(data.subarray(start, end))
+  return into.subarray(0, end - start) as Bytes
+}
+
+/** A file of unknown length that the caller wants to have in memory: it was read, and so its length is known. */
+function heldSource (common: Common, info: FileInfo, data: Bytes): RangeSource {
   return {
     ...common,
     info: { ...info, size: data.length },
-    read: async (start, end, { into }) => {
-      const bytes = data.slice(start, end)
-      if (into === undefined) return Promise.resolve(bytes)
-      into.set(bytes)
-      return into.subarray(0, bytes.length) as Bytes
+    read: (start, end, { into }) => Promise.resolve(placed(data, start, end, into))
+  }
+}
+
+/** A file whose length nobody tells (a chunked reply). One reading outlives the calls that take its steps: it has a signal of its own. */
+function forwardSource (opener: Opener, common: Common, info: FileInfo, lease: Lease, version: string | undefined): ForwardSource {
+  const { path } = common
+  return {
+    ...common,
+    info,
+    pinned: version !== undefined,
+    begin: signal => {
+      let chunks: AsyncIterator<Chunk, unknown, undefined> | undefined
+      return {
+        next: () => opener.call('read', path, { signal }, core => (chunks ??= core.withSignal(signal).readChunks(path, { ifMatch: version })[Symbol.asyncIterator]()).next(), lease),
+        return: async () => {
+          await chunks?.return?.()
+          return { done: true, value: undefined }
+        }
+      }
     }
   }
 }
@@ -90,7 +146,7 @@ export async function openWriter (opener: Opener, path: string, lease: Lease, op
     outer?.removeEventListener('abort', abort)
     lease.release()
   }
-  const { cache: _cache, blockBytes: _blockBytes, compression, signal: _signal, ...write } = options
+  const { cache: _cache, blockBytes: _blockBytes, firstBytes: _firstBytes, compression, signal: _signal, ...write } = options
   const staged = await opener.call('open', path, options, core => core.withSignal(lease.signal).openWriter(core.normalize(path), write), lease)
   if (outer !== undefined) allowListeners(outer) // one signal over many open files is no leak
   outer?.addEventListener('abort', abort, { once: true })
@@ -100,16 +156,4 @@ export async function openWriter (opener: Opener, path: string, lease: Lease, op
     abort: reason => staged.abort(reason)
   }
   return { writer: compression == null ? writer : await openCompressedWriter(writer, path, compression), release }
-}
-
-/** A part of a reader whose bounds count from the end: known once it is open. */
-export function sliced (reader: ByteReader, start: number, end: number | undefined): ByteReader {
-  const size = reader.size ?? 0 // without compression a size is always known
-  const from = resolveOffset('start', start, size)
-  const to = Math.max(from, end === undefined ? size : resolveOffset('end', end, size))
-  return {
-    ...reader,
-    size: to - from,
-    read: (first, last, signal, into) => reader.read(from + first, Math.min(to, from + last), signal, into)
-  }
 }

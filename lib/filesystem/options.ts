@@ -3,6 +3,8 @@
  * one, made canonical for the instance cache, and told apart into what may travel and what may not.
  */
 
+import { kindOf } from '../errors/index.js'
+
 export interface OptionSpec {
   /** What is expected, in words: "a string". */
   readonly expected: string
@@ -27,6 +29,7 @@ export const kinds = Object.freeze({
   boolean: spec('true or false', value => typeof value === 'boolean'),
   count: spec('an integer >= 1', value => Number.isSafeInteger(value) && (value as number) >= 1),
   milliseconds: spec('a number of milliseconds > 0', value => typeof value === 'number' && value > 0),
+  pem: spec('PEM text ("-----BEGIN CERTIFICATE-----…"), not the name of a file', value => typeof value === 'string' && value.includes('-----BEGIN')),
   strings: spec('an object whose values are strings', value => isRecord(value) && Object.values(value).every(entry => typeof entry === 'string')),
   object: spec('an object', value => typeof value === 'object' && value !== null)
 })
@@ -71,24 +74,28 @@ export interface ResolvedCommonOptions {
   readonly listings: false | { readonly expirySeconds: number, readonly maxDirectories: number }
 }
 
-/** The name in `known` that `name` was probably meant to be: the one with the fewest edits, if they are at most two or a third of its letters. */
+/** The name in `known` that `name` was meant to be: fewest edits, at most two or a third of its letters; one where `name` has fewer than five. */
 export function nearestName (name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance < least && distance <= Math.max(2, candidate.length / 3)) { best = candidate; least = distance }
+    if (distance < least && distance <= (name.length < 5 ? 1 : Math.max(2, candidate.length / 3))) { best = candidate; least = distance }
   }
   return best
 }
 
+/** Neighbours that changed places are one edit. */
 function editDistance (a: string, b: string): number {
+  let before: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1), swapped ? before[j - 2]! + 1 : Infinity)
     }
+    before = previous
     previous = row
   }
   return previous[b.length]!
@@ -96,8 +103,8 @@ function editDistance (a: string, b: string): number {
 
 /** "`x` (number)", never the value of a secret. */
 function shown (value: unknown, secret: boolean | undefined): string {
-  const kind = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
-  if (secret === true || kind === 'object' || kind === 'function' || kind === 'array' || kind === 'null') return `(${kind})`
+  const kind = kindOf(value)
+  if (secret === true || value === null || typeof value === 'object' || typeof value === 'function') return `(${kind})`
   const text = String(value)
   return `\`${text.length > 60 ? text.slice(0, 60) + '…' : text}\` (${kind})`
 }
@@ -119,8 +126,9 @@ export function resolveOptions (owner: string, given: Readonly<Record<string, un
     const value = given[name]
     const known = Object.hasOwn(commonOptions, name) ? commonOptions[name] : table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined
     if (known === undefined && table !== undefined) {
-      const near = nearestName(name, [...Object.keys(table), ...Object.keys(commonOptions)])
-      throw new TypeError(`Unknown option \`${name}\` of ${owner}${near === undefined ? '' : `: did you mean \`${near}\`?`}`)
+      const names = [...Object.keys(table), ...Object.keys(commonOptions)]
+      const near = nearestName(name, names)
+      throw new TypeError(`Unknown option \`${name}\` of ${owner}${near === undefined ? `; known are ${names.join(', ')}` : `: did you mean \`${near}\`?`}`)
     }
     if (value === undefined) continue
     if (known !== undefined) checkOption(name, value, known)

@@ -2,6 +2,11 @@ import type { FileInfo } from './types.js'
 
 const slashCode = 47
 
+/** Where relative local paths begin now; undefined where that directory is gone, which only they need to know. */
+export function workingDirectory (): string | undefined {
+  try { return process.cwd() } catch { return undefined }
+}
+
 /**
  * Arithmetic on normalised paths: components are separated by '/', '' or '/' is the root, everything else in a name is
  * opaque ('..', '//', '%' and '?' are parts of a key). Nothing here normalises; that is `Core.normalize`.

@@ -13,7 +13,7 @@ export function opening (): Promise<typeof Opening> { return loading ??= import(
 type StreamRange = Verb & { readonly start?: number | undefined, readonly end?: number | undefined, readonly highWaterMark?: number | undefined }
 
 /** What the path means now: a relative one must not follow a change of the working directory before the stream opens. A wrong one is refused when it does. */
-function settled (opener: Opener, path: string): string {
+export function settled (opener: Opener, path: string): string {
   try { return opener.normalize(path) } catch { return path }
 }
 
@@ -26,10 +26,9 @@ export function readStream (opener: Opener, given: string, options: StreamRange)
 export function webReadStream (opener: Opener, given: string, options: ReadVerb): ReadableStream<Bytes> {
   const path = settled(opener, given)
   const lease = opener.lease(path)
-  const { start = 0, end, signal: outer } = options
+  const { start, end, signal: outer } = options
   const open = (signal: AbortSignal): Promise<ByteReader> => opening().then(({ openReader }) => openReader(opener, path, lease, { signal, ifMatch: options.ifMatch }))
-  if (start >= 0 && (end === undefined || end >= 0)) return webReadable(open, { start, end, signal: outer })
-  return webReadable(async signal => (await opening()).sliced(await open(signal), start, end), { signal: outer })
+  return webReadable(open, { start, end, signal: outer })
 }
 
 interface LateWriter {

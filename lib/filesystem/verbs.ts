@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import { FsError, isFsError } from '../errors/index.js'
+import { FsError, isFsError, kindOf } from '../errors/index.js'
 import type { Lease } from '../owner/index.js'
 import type { BoundCore } from './bound-core.js'
 import type { CatOptions } from './cat.js'
@@ -9,8 +9,9 @@ import { listTree } from './list-tree.js'
 import type { FindOptions } from './find.js'
 import type { GlobOptions } from './glob.js'
 import type { Opener } from './opening.js'
+import { workingDirectory } from './paths.js'
 import { readSlice } from './read-slice.js'
-import { opening, readStream, webReadStream, webWriteStream, writeStream } from './streaming.js'
+import { opening, readStream, settled, webReadStream, webWriteStream, writeStream } from './streaming.js'
 import type { CatRangesOptions } from './ranges.js'
 import type { WalkOptions, WalkStep } from './walk.js'
 import type {
@@ -24,7 +25,7 @@ type StreamRange = Verb & { readonly start?: number | undefined, readonly end?: 
 function toBytes (data: Uint8Array | string): Uint8Array {
   if (typeof data === 'string') return new TextEncoder().encode(data)
   if (ArrayBuffer.isView(data) && Object.prototype.toString.call(data) === '[object Uint8Array]') return data
-  throw new TypeError(`Expected the data to be a string or a Uint8Array, got (${data === null ? 'null' : typeof data})`)
+  throw new TypeError(`Expected the data to be a string or a Uint8Array, got (${kindOf(data)})`)
 }
 
 let loading: Promise<typeof Derived> | undefined
@@ -67,6 +68,7 @@ export abstract class Verbs {
     return this._iterate('list', path, options, core => listTree(core, path, options))
   }
 
+  /** What is at a path, a directory too: one request for a file, one more for a directory of an object store. @throws FsError ENOENT */
   info (path: string, options?: Verb): Promise<FileInfo> {
     return this._call('info', path, options, core => core.entry(core.normalize(path)))
   }
@@ -76,10 +78,12 @@ export abstract class Verbs {
     return this._call('exists', path, options, core => this.#type(core, path).then(type => type !== undefined))
   }
 
+  /** False for what is not there, and for a directory. Other errors reject, as in exists(). */
   isFile (path: string, options?: Verb): Promise<boolean> {
     return this._call('isFile', path, options, core => this.#type(core, path).then(type => type === 'file'))
   }
 
+  /** False for what is not there, and for a file. Other errors reject, as in exists(). */
   isDirectory (path: string, options?: Verb): Promise<boolean> {
     return this._call('isDirectory', path, options, core => this.#type(core, path).then(type => type === 'directory'))
   }
@@ -93,10 +97,15 @@ export abstract class Verbs {
     }
   }
 
+  /** Bytes of a file; undefined where the store does not say. @throws FsError ENOENT */
   size (path: string, options?: Verb): Promise<number | undefined> {
     return this._call('size', path, options, async core => (await core.entry(core.normalize(path))).size)
   }
 
+  /**
+   * Every directory of a tree with what lies directly in it, depth first, one listing at a time. Top down, directories that the caller takes out of
+   * a step are not entered. What is not there yields nothing. @throws RangeError for a maxDepth below 1
+   */
   walk (path: string, options: Verb & WalkOptions = {}): AsyncIterableIterator<WalkStep> {
     return this._iterate('walk', path, options, core => walkLater(core, path, options))
   }
@@ -108,16 +117,22 @@ export abstract class Verbs {
     return this._call('find', path, options, core => derived().then(verbs => verbs.find(core, path, options)))
   }
 
+  /**
+   * Sorted names that match: `*`, `?`, `[a-z]`, `[!…]` within a component, `**` over any number of them; with `detail` mapped to their info.
+   * Nothing found is an empty result. Lists below the part without magic only. A literal `*` is written `[*]`: see escapeGlob(). @throws TypeError for a misplaced `**`
+   */
   glob (pattern: string, options?: TreeVerb & { readonly detail?: false | undefined }): Promise<string[]>
   glob (pattern: string, options: TreeVerb & { readonly detail: true }): Promise<Map<string, FileInfo>>
   glob (pattern: string, options: TreeVerb & GlobOptions = {}): Promise<string[] | Map<string, FileInfo>> {
     return this._call('glob', pattern, options, core => derived().then(verbs => verbs.glob(core, pattern, options)))
   }
 
+  /** Bytes of all files below a path, or of the file there; 0 where nothing is. Costs one recursive listing. */
   du (path: string, options: TreeVerb = {}): Promise<number> {
     return this._call('du', path, options, core => derived().then(verbs => verbs.du(core, path, options)))
   }
 
+  /** The sorted paths that patterns, and with `recursive` directories, stand for; what has no pattern is not looked up. @throws FsError ENOENT where nothing was found */
   expandPath (path: Paths, options: Verb & ExpandOptions = {}): Promise<string[]> {
     return this._call('expandPath', first(path), options, core => derived().then(verbs => verbs.expandPath(core, path, options)))
   }
@@ -129,6 +144,10 @@ export abstract class Verbs {
     return this._call('catFile', path, options, core => readSlice(core, core.normalize(path), options))
   }
 
+  /**
+   * Whole files: one plain path gives its bytes; a list, a pattern, or a directory with `recursive` a Map from path to bytes, sorted by path.
+   * Memory: all of it. @throws FsError ENOENT · EISDIR for a directory that was named; `onError` decides about single files
+   */
   cat (path: string, options?: BulkVerb & { readonly recursive?: false | undefined }): Promise<Bytes>
   cat (path: Paths, options?: BulkVerb & { readonly recursive?: boolean | undefined }): Promise<Bytes | Map<string, Bytes | Error>>
   cat (path: Paths, options: CatOptions = {}): Promise<Bytes | Map<string, Bytes | Error>> {
@@ -140,28 +159,40 @@ export abstract class Verbs {
     return this._call('catRanges', ranges[0]?.path, options, core => derived().then(verbs => verbs.catRanges(core, ranges, { ...options, maxGap: options.maxGap ?? this._maxGap })))
   }
 
+  /** A whole file as text; a byte order mark stays. @defaultValue encoding 'utf8'. @throws FsError ENOENT · EISDIR */
   readText (path: string, options: Verb & { readonly encoding?: BufferEncoding | undefined } = {}): Promise<string> {
     return this._call('readText', path, options, core => derived().then(verbs => verbs.readText(core, path, options.encoding)))
   }
 
+  /** The first bytes, fewer where the file is shorter. @defaultValue bytes 1,024. @throws FsError ENOENT · EISDIR */
   head (path: string, bytes?: number, options?: Verb): Promise<Bytes> {
     return this._call('head', path, options, core => derived().then(verbs => verbs.head(core, path, bytes)))
   }
 
+  /** The last bytes, fewer where the file is shorter; an info and a read of one version. @defaultValue bytes 1,024. @throws FsError ENOENT · EISDIR */
   tail (path: string, bytes?: number, options?: Verb): Promise<Bytes> {
     return this._call('tail', path, options, core => derived().then(verbs => verbs.tail(core, path, bytes)))
   }
 
+  /**
+   * `length` bytes from `offset`; with a `delimiter` the records that begin in that span, whole: blocks of neighbouring offsets hold each record once.
+   * @throws FsError ENOENT · EISDIR
+   */
   readBlock (path: string, offset: number, length: number, options: Verb & { readonly delimiter?: Uint8Array | undefined } = {}): Promise<Bytes> {
     return this._call('readBlock', path, options, core => derived().then(verbs => verbs.readBlock(core, path, offset, length, options)))
   }
 
   // ------------------------------------------------------------------------------------------------ writing
 
+  /**
+   * Write a whole file; the old one stays until the new one is whole.
+   * @throws FsError EEXIST with flag 'wx' · FORKFS_CHANGED where `ifMatch` does not hold · ENOENT for a missing bucket or folder
+   */
   pipeFile (path: string, data: Uint8Array | string, options: Verb & WriteOptions = {}): Promise<FileInfo> {
     return this._call('pipeFile', path, options, core => core.write(core.normalize(path), toBytes(data), options))
   }
 
+  /** pipeFile() for many, `maxConcurrency` at once. The first error stops the rest, unless `onError` says otherwise; what was written stands. */
   pipe (files: ReadonlyMap<string, Uint8Array | string> | Readonly<Record<string, Uint8Array | string>>, options: BulkVerb = {}): Promise<void> {
     return this._call('pipe', undefined, options, async core => {
       core.refuse('write', 'writing')
@@ -174,6 +205,7 @@ export abstract class Verbs {
     })
   }
 
+  /** pipeFile() of text, as UTF-8. */
   writeText (path: string, text: string, options: Verb & WriteOptions = {}): Promise<FileInfo> {
     return this._call('writeText', path, options, core => core.write(core.normalize(path), toBytes(text), options))
   }
@@ -201,22 +233,41 @@ export abstract class Verbs {
     return derived().then(work)
   }
 
+  /**
+   * Download. Names as docs/copying.md says; missing local folders are made. Each file is there whole or not at all, from one version of its source.
+   * @throws FsError ENOENT where nothing is found · FORKFS_CHANGED · EINVAL for a name that would leave the target, and for two sources of one target
+   */
   get (remote: Paths, local: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('get', first(remote), options, core => derived().then(verbs => verbs.get(core, remote, local, options)))
+    const from = workingDirectory()
+    return this._call('get', first(remote), options, core => derived().then(verbs => verbs.get(core, remote, local, options, from)))
   }
 
+  /**
+   * Upload; names as docs/copying.md says. Each file is published whole or not at all.
+   * @throws FsError ENOENT where nothing is found · FORKFS_CHANGED for a file that changes meanwhile
+   */
   put (local: Paths, remote: Paths, options: CopyOptions = {}): Promise<void> {
-    return this._call('put', first(remote), options, core => this.#writing(core, 'uploading', verbs => verbs.put(core, local, remote, options)))
+    const from = workingDirectory()
+    return this._call('put', first(remote), options, core => this.#writing(core, 'uploading', verbs => verbs.put(core, local, remote, options, from)))
   }
 
+  /** Copy within this store, by the store itself where it can; names as docs/copying.md says. Only files, unless `recursive`. @throws FsError ENOENT where nothing is found */
   cp (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
     return this._call('cp', first(source), options, core => this.#writing(core, 'copying', verbs => verbs.cp(core, source, target, options)))
   }
 
+  /**
+   * Move within this store: renamed where it can be, else copied and deleted when every copy has succeeded.
+   * @throws FsError ENOENT · EISDIR for a directory without `recursive` where it is not renamed in one step
+   */
   mv (source: Paths, target: Paths, options: CopyOptions = {}): Promise<void> {
     return this._call('mv', first(source), options, core => this.#writing(core, 'moving', verbs => verbs.mv(core, source, target, options)))
   }
 
+  /**
+   * Remove files, with `recursive` directories; patterns are expanded. Memory stays flat. @throws FsError ENOENT for what is missing (a plain list on an object
+   * store goes straight to its bulk delete, which does not tell) · EISDIR without `recursive`
+   */
   rm (path: Paths, options: RemoveOptions = {}): Promise<void> {
     return this._call('rm', first(path), options, core => this.#writing(core, 'deleting', verbs => verbs.rm(core, path, options)))
   }
@@ -240,6 +291,7 @@ export abstract class Verbs {
     })
   }
 
+  /** Remove an empty directory or bucket. @throws FsError ENOTEMPTY · ENOENT */
   rmdir (path: string, options?: Verb): Promise<void> {
     return this._call('rmdir', path, options, core => core.removeDirectory(core.normalize(path)))
   }
@@ -274,9 +326,15 @@ export abstract class Verbs {
     }
   }
 
+  /**
+   * A handle, which the caller closes: `await using`, or withFile(). Reading costs an info now; writing publishes at close(), and nothing before.
+   * @throws FsError ENOENT · EISDIR · EEXIST with 'wx' · FORKFS_NOT_SUPPORTED for flags that the store cannot do
+   */
   open (path: string, flags: OpenFlags = 'r', options: OpenOptions = {}): Promise<FileHandle> {
-    const lease = this._lease(path) // taken now: a reset while the code is loaded ends it
-    return opening().then(({ openFile }) => openFile(this.#opener(), path, lease, flags, options))
+    const opener = this.#opener()
+    const name = settled(opener, path)
+    const lease = this._lease(name) // taken now: a reset while the code is loaded ends it
+    return opening().then(({ openFile }) => openFile(opener, name, lease, flags, options))
   }
 
   /** open, fn, close; what fn throws aborts a write. */
@@ -301,14 +359,17 @@ export abstract class Verbs {
     return readStream(this.#opener(), path, options)
   }
 
+  /** A Node stream: published when it finishes, dropped when it is destroyed or fails. */
   createWriteStream (path: string, options: Verb & WriteOptions = {}): Writable {
     return writeStream(this.#opener(), path, options)
   }
 
+  /** A web stream of [start, end); cancelling it ends the read. */
   readable (path: string, options: ReadVerb = {}): ReadableStream<Bytes> {
     return webReadStream(this.#opener(), path, options)
   }
 
+  /** A web stream: published by close(), dropped by abort(). */
   writable (path: string, options: Verb & WriteOptions = {}): WritableStream<Uint8Array> {
     return webWriteStream(this.#opener(), path, options)
   }

@@ -7,8 +7,8 @@ import { realm } from '../owner/realm.js'
 import { WorkerBootstrapError } from '../workers/errors.js'
 import { givesUpShard } from './failures.js'
 import { Link } from './link.js'
-import { blockSizesFor } from './messages.js'
-import type { FromWorker, SetupMessage } from './messages.js'
+import { blockSizesFor, shardsAhead } from './messages.js'
+import type { FromWorker, ReadMessage, SetupMessage } from './messages.js'
 import { bytesOf } from './readers/index.js'
 import type { PackedBlock, ReaderName, ReadSample } from './readers/index.js'
 import { Run } from './run.js'
@@ -45,6 +45,8 @@ class Slot implements Creditor {
   link: Link | undefined
   row: WorkerRow | undefined
   run: Run | undefined
+  /** What it reads next, unless another one is free before; it has begun with them. */
+  readonly ahead: Run[] = []
   /** Settles when the worker is there, or is not to be had; never rejects. */
   start: Promise<void> | undefined
   started = false
@@ -192,12 +194,33 @@ export class Crew {
   #assign (slot: Slot): void {
     if (this.#closing.signal.aborted || this.#failure !== undefined) return
     if (slot.run === undefined) {
-      const job = this.#jobs.pop()
-      if (job === undefined) return
-      slot.run = this.#newRun(job)
+      const job = slot.ahead.length > 0 ? undefined : this.#jobs.pop()
+      slot.run = job === undefined ? slot.ahead.shift() ?? this.#takeAway() : this.#newRun(job)
+      if (slot.run === undefined) return
     }
     if (slot.link !== undefined) this.#sendRun(slot, slot.link, slot.run)
     else slot.start ??= this.#start(slot)
+  }
+
+  /** Where no jobs are left: what another worker has begun with and not come to. */
+  #takeAway (): Run | undefined {
+    const busiest = this.#slots.reduce((most, slot) => slot.ahead.length > most.ahead.length ? slot : most)
+    const run = busiest.ahead.pop()
+    if (run !== undefined) busiest.link?.send({ kind: 'stop', run: run.number })
+    return run
+  }
+
+  /** Let the worker begin with what comes after the shard that it has opened: so no shard waits for the round trips of its first bytes. */
+  #lookAhead (slot: Slot, run: Run | undefined, size: number | undefined): void {
+    const { link } = slot
+    const { reader, setup } = this.#options
+    if (link === undefined || run !== slot.run || !('name' in reader) || this.#failure !== undefined) return
+    const most = shardsAhead(size, setup.prefetchBytes)
+    while (slot.ahead.length < most && this.#jobs.length >= this.#slots.length) { // the last ones are for whoever is free first
+      const next = this.#newRun(this.#jobs.pop()!)
+      slot.ahead.push(next)
+      this.#sendRun(slot, link, next, 'soon')
+    }
   }
 
   #newRun (job: Job): Run {
@@ -236,13 +259,13 @@ export class Crew {
     this.#assign(slot)
   }
 
-  #sendRun (slot: Slot, link: Link, run: Run): void {
+  #sendRun (slot: Slot, link: Link, run: Run, kind: ReadMessage['kind'] = 'read'): void {
     const { job: { fs, path, shard, index }, reached: { skip, anchor }, etag } = run
     const number = this.#options.filesystems.indexOf(fs)
     try {
       if (!slot.known.has(fs)) link.send({ kind: 'fs', number, fs: this.#options.kind === 'in-process' ? undefined : fs })
       slot.known.add(fs)
-      link.send({ kind: 'read', run: run.number, fs: number, path, shard, index, skip, anchor, etag })
+      link.send({ kind, run: run.number, fs: number, path, shard, index, skip, anchor, etag })
     } catch (error) {
       this.#crash(error) // a filesystem that can not travel
     }
@@ -251,8 +274,10 @@ export class Crew {
   #receive (slot: Slot, message: FromWorker, block: PackedBlock | undefined): void {
     const run = this.#runs.get(message.run)
     if (message.kind === 'block') this.#park(slot, run, message, block!)
-    else if (message.kind === 'opened') run?.opened(message.size, message.etag)
-    else {
+    else if (message.kind === 'opened') {
+      run?.opened(message.size, message.etag)
+      this.#lookAhead(slot, run, message.size)
+    } else {
       if (slot.row !== undefined) slot.row.resets = message.resets
       if (run !== undefined) this.#end(run, message.failed ? decodeError(message.error) : undefined, slot.row, message.skipped - run.skippedSeen)
       slot.run = undefined

@@ -26,9 +26,9 @@ export interface SetupMessage {
 /** A filesystem that later messages name by its number; it arrives as its descriptor. */
 export interface FileSystemMessage { readonly kind: 'fs', readonly number: number, readonly fs: unknown }
 
-/** Read one shard. A worker has one at a time. */
+/** Read one shard. A worker has one at a time; of those that it will probably read next it asks for the first bytes before. */
 export interface ReadMessage {
-  readonly kind: 'read'
+  readonly kind: 'read' | 'soon'
   readonly run: number
   readonly fs: number
   readonly path: string
@@ -43,7 +43,7 @@ export interface ReadMessage {
 }
 
 export type ToWorker = SetupMessage | FileSystemMessage | ReadMessage
-  /** Nothing more of this run is wanted. */
+  /** Nothing more of this run is wanted, or nothing yet of what was to come soon. */
   | { readonly kind: 'stop', readonly run: number }
   /** The consumer is through with blocks of so many bytes; those that come along can be filled again. */
   | { readonly kind: 'back', readonly bytes: number }
@@ -76,4 +76,13 @@ export function blockSizesFor (prefetchBytes: number): BlockSizes {
   const read = Math.min(4 * MiB, Math.max(64 * KiB, Math.floor(prefetchBytes / 16)))
   const lends = 3 * (read + table) <= prefetchBytes
   return { table, read, lends, most: lends ? read + table : table }
+}
+
+const mostAhead = 4
+
+/** How many shards of this size a worker may begin before their turn: one, or a few that a read has room for, within a quarter of what it may park. */
+export function shardsAhead (size: number | undefined, prefetchBytes: number): number {
+  const { read } = blockSizesFor(prefetchBytes)
+  const begun = Math.max(1, Math.min(size ?? read, read))
+  return Math.min(begun < read ? mostAhead : 1, Math.floor(prefetchBytes / 4 / begun))
 }

@@ -4,6 +4,8 @@ import type { BlockPool } from './block-pool.js'
 import type { Lender, ShardInput } from './readers/types.js'
 
 export interface SourceOptions {
+  /** Where it will be read from. */
+  readonly start: number
   /** Bytes of one read, and how many of them are under way at once. */
   readonly readBytes: number
   readonly readsAtOnce: number
@@ -32,6 +34,7 @@ export class ShardSource implements ShardInput {
   readonly #file: FileHandle
   readonly #options: SourceOptions
   readonly #loan = new Loan()
+  #begun: Reads | undefined
   #at = 0
 
   private constructor (shard: string, file: FileHandle, etag: string | undefined, options: SourceOptions) {
@@ -44,7 +47,9 @@ export class ShardSource implements ShardInput {
   }
 
   static async open (fs: FileSystem, path: string, shard: string, options: SourceOptions): Promise<ShardSource> {
-    const file = await fs.open(path, 'r', { cache: 'none', ifMatch: options.etag, signal: options.signal })
+    const file = await fs.open(path, 'r', {
+      cache: 'none', ifMatch: options.etag, signal: options.signal, firstBytes: options.start === 0 ? options.readBytes : 0
+    })
     const { etag } = await file.stat()
     return new ShardSource(shard, file, etag, options)
   }
@@ -52,14 +57,24 @@ export class ShardSource implements ShardInput {
   /** Stored bytes that were handed on, counted from the start of the shard. */
   get at (): number { return this.#at }
 
-  close (): Promise<void> { return this.#file[Symbol.asyncDispose]() }
+  async close (): Promise<void> {
+    await this.#begun?.end()
+    await this.#file[Symbol.asyncDispose]()
+  }
+
+  /** Ask for the first bytes before anybody waits for them. */
+  begin (): void {
+    this.#begun = new Reads(this.#file, this.#options.start, this.#options)
+    this.#begun.ask()
+  }
 
   async *blocks (start: number): AsyncGenerator<Uint8Array, void, undefined> {
     const { readsAtOnce, sliceBytes, signal } = this.#options
-    const reads = new Reads(this.#file, start, this.#options)
+    const reads = this.#begun?.start === start ? this.#begun : new Reads(this.#file, start, this.#options)
+    if (reads === this.#begun) this.#begun = undefined
     this.#at = start
     try {
-      for (let ahead = 0; ahead < readsAtOnce; ahead++) reads.ask()
+      while (reads.asked < readsAtOnce) reads.ask()
       for (let data = await reads.next(); data !== undefined; data = await reads.next()) {
         reads.ask()
         this.#loan.buffer = data.buffer instanceof ArrayBuffer ? data.buffer : undefined
@@ -87,28 +102,34 @@ class Loan implements Lender {
 
 /** Reads of consecutive parts, in order. */
 class Reads {
+  readonly start: number
+  /** How often there was an ask(). */
+  asked = 0
   readonly #file: FileHandle
   readonly #readBytes: number
   readonly #outer: AbortSignal
   readonly #controller = new AbortController()
   readonly #forward = (): void => { this.#controller.abort(this.#outer.reason) }
-  readonly #size: number
+  /** Where the shard ends; Infinity until that is known. */
+  #size: number
   readonly #buffers: BlockPool | undefined
   readonly #pending: Array<Promise<Uint8Array>> = []
   #next: number
 
   constructor (file: FileHandle, start: number, { readBytes, signal, buffers }: SourceOptions) {
+    this.start = start
     this.#file = file
     this.#readBytes = readBytes
     this.#buffers = buffers
     this.#outer = signal
-    this.#size = file.size ?? 0
+    this.#size = file.size ?? Infinity
     this.#next = start
     if (signal.aborted) this.#forward()
     else signal.addEventListener('abort', this.#forward, { once: true })
   }
 
   ask (): void {
+    this.asked++
     if (this.#next >= this.#size) return
     const end = Math.min(this.#next + this.#readBytes, this.#size)
     const bytes = end - this.#next
@@ -130,7 +151,13 @@ class Reads {
     if (data.buffer instanceof ArrayBuffer) this.#buffers?.put([data.buffer])
   }
 
-  async next (): Promise<Uint8Array | undefined> { return this.#pending.shift() }
+  /** The next bytes; undefined at the end. */
+  async next (): Promise<Uint8Array | undefined> {
+    const data = await this.#pending.shift()
+    if (data === undefined || this.#size !== Infinity || data.length === this.#readBytes) return data
+    this.#size = 0 // a short read is the last one: what was asked for behind it gives nothing
+    return data.length === 0 ? undefined : data
+  }
 
   /** Nothing is under way any more when this resolves. */
   async end (): Promise<void> {

@@ -7,21 +7,24 @@ import type { LoaderOptions } from './types.js'
 
 type Shards = LoaderOptions['shards']
 
-/** The shards where they are known without a look at the store; undefined for a glob. */
+/** The shards where they are known without a look at the store; undefined for what may be a glob. */
 export function listedShards (shards: Shards): readonly string[] | undefined {
-  const list = typeof shards === 'object' && 'fs' in shards ? shards.paths : shards
-  if (typeof list !== 'string') return [...list]
-  return hasMagic(list === shards ? parseUrl(list).path : list) ? undefined : [list]
+  if (typeof shards === 'string') return hasMagic(parseUrl(shards).path) ? undefined : [shards] // its filesystem decides, once it is loaded
+  if (!('fs' in shards)) return [...shards]
+  const { fs, paths } = shards
+  return typeof paths !== 'string' ? [...paths] : fs.isPattern(paths) ? undefined : [paths]
 }
 
 /**
- * The files that a glob names, sorted, spelled as the glob is: with their protocol where it has one.
+ * The files that a glob names, sorted, spelled as the glob is: with their protocol where it has one. What is no glob to its filesystem (a URL with
+ * a query) names itself.
  * @throws FsError ENOENT where there are none
  */
 export async function expandShards (shards: Shards, options: UrlOptions | undefined, signal: AbortSignal): Promise<readonly string[]> {
   const given = typeof shards === 'object' && 'fs' in shards
   const pattern = (given ? shards.paths : shards) as string
   const [fs, path] = given ? [shards.fs, pattern] : await urlToFs(pattern, options)
+  if (!fs.isPattern(path)) return [pattern]
   const found = await fs.glob(path, { signal })
   if (found.length === 0) throw new FsError('ENOENT', 'no shard fits the glob', { operation: 'glob', path: pattern, protocol: fs.protocol })
   return !given && /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\//.test(pattern) ? found.map(name => fs.url(name)) : found

@@ -34,6 +34,9 @@ export function serveHere (data: DataChannel, filesystems: readonly FileSystem[]
 
 interface Run { readonly number: number, readonly controller: AbortController, readonly counters: ReaderCounters, source: ShardSource | undefined }
 
+/** A shard that was begun before its turn. */
+interface Ahead { readonly controller: AbortController, readonly source: Promise<ShardSource> }
+
 class ShardServer {
   readonly #data: DataChannel
   readonly #revive: (fs: unknown, number: number) => FileSystem
@@ -46,6 +49,7 @@ class ShardServer {
   #pool!: BlockPool
   #room: (() => void) | undefined
   #run: Run | undefined
+  readonly #ahead = new Map<number, Ahead>()
 
   /** @param alone it ends with its thread or process, and what it reads with it */
   constructor (data: DataChannel, reviveOne: (fs: unknown, number: number) => FileSystem, alone: boolean) {
@@ -60,8 +64,12 @@ class ShardServer {
     switch (message.kind) {
       case 'setup': this.#begin(message); break
       case 'fs': this.#addFileSystem(message.number, message.fs); break
+      case 'soon': this.#beginEarly(message); break
       case 'read': void this.#read(message); break
-      case 'stop': if (this.#run?.number === message.run) this.#run.controller.abort(stopped()); break
+      case 'stop':
+        if (this.#run?.number === message.run) this.#run.controller.abort(stopped())
+        this.#abandon(message.run)
+        break
       case 'back':
         this.#owed -= message.bytes
         this.#pool.put(blocks)
@@ -89,18 +97,46 @@ class ShardServer {
 
   #end (): void {
     this.#run?.controller.abort(stopped())
+    for (const run of this.#ahead.keys()) this.#abandon(run)
     this.#room?.()
     this.#data.close()
   }
 
+  /** Open the shard and ask for its first bytes. What goes wrong is told when it is its turn. */
+  #beginEarly (message: ReadMessage): void {
+    const controller = new AbortController()
+    const source = this.#openSource(message, controller.signal).then(opened => {
+      opened.begin()
+      return opened
+    })
+    source.catch(() => {})
+    this.#ahead.set(message.run, { controller, source })
+  }
+
+  #abandon (run: number): void {
+    const ahead = this.#ahead.get(run)
+    this.#ahead.delete(run)
+    ahead?.controller.abort(stopped())
+    ahead?.source.then(source => source.close()).catch(() => {}) // it was not opened, then
+  }
+
+  #openSource ({ fs, path, shard, anchor, etag }: ReadMessage, signal: AbortSignal): Promise<ShardSource> {
+    const { read: readBytes, table: sliceBytes, lends } = this.#sizes
+    return ShardSource.open(this.#filesystems[fs]!, path, shard, {
+      start: anchor?.offset ?? 0, readBytes, readsAtOnce, sliceBytes, signal, etag, buffers: this.#alone ? this.#pool : undefined, lends: lends && this.#alone
+    })
+  }
+
   async #read (message: ReadMessage): Promise<void> {
-    const run: Run = { number: message.run, controller: new AbortController(), counters: newCounters(), source: undefined }
+    const ahead = this.#ahead.get(message.run)
+    this.#ahead.delete(message.run)
+    const run: Run = { number: message.run, controller: ahead?.controller ?? new AbortController(), counters: newCounters(), source: undefined }
     this.#run = run
     let failure: { readonly error: unknown } | undefined
     try {
       const { reader } = this.#setup
       if ('module' in reader) await this.#readCustom(run, message, reader.module)
-      else await this.#readBuiltIn(run, message, reader.name)
+      else await this.#readBuiltIn(run, message, reader.name, ahead?.source)
     } catch (error) {
       if (!run.controller.signal.aborted) failure = { error: encodeError(located(error, message.shard, run.source?.at)) }
     }
@@ -109,12 +145,11 @@ class ShardServer {
     await this.#post(failure === undefined ? done : { ...done, error: failure.error })
   }
 
-  async #readBuiltIn (run: Run, { path, shard, fs, skip, anchor, etag }: ReadMessage, name: Parameters<typeof openReader>[0]): Promise<void> {
+  async #readBuiltIn (run: Run, message: ReadMessage, name: Parameters<typeof openReader>[0], begun: Promise<ShardSource> | undefined): Promise<void> {
+    const { skip, anchor } = message
     const { signal } = run.controller
-    const { read: readBytes, table: blockBytes, most, lends } = this.#sizes
-    const source = await ShardSource.open(this.#filesystems[fs]!, path, shard, {
-      readBytes, readsAtOnce, sliceBytes: blockBytes, signal, etag, buffers: this.#alone ? this.#pool : undefined, lends: lends && this.#alone
-    })
+    const { table: blockBytes, most } = this.#sizes
+    const source = await (begun ?? this.#openSource(message, signal))
     run.source = source
     try {
       await this.#post({ kind: 'opened', run: run.number, size: source.size, etag: source.etag })

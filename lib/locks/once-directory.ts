@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { FsError, fromNodeError, isFsError, isNodeError } from '../errors/index.js'
 import { allowListeners, onReset } from '../owner/index.js'
+import { sweepOwnerFolders } from '../owner/owner-files.js'
 import { privateDirectory } from '../owner/private-directory.js'
 import { bounded, until } from '../owner/wait.js'
 import { digestOf } from './digest.js'
@@ -224,8 +225,8 @@ class Copy implements OnceCopy {
 }
 
 /**
- * Remove what dead owners left in a directory of once-directories: unfinished copies, leases, and copies marked `transient` that nobody
- * reads. What is in use, or being made, is left alone. @returns how many copies were removed
+ * Remove what dead owners left in a directory of once-directories: unfinished copies, leases, files of locks, and copies marked `transient`
+ * that nobody reads. What is in use, or being made, is left alone. @returns how many copies were removed
  */
 export async function sweepOnceDirectories (directory: string): Promise<number> {
   const names = await readdir(directory).catch((error: unknown) => {
@@ -244,6 +245,7 @@ export async function sweepOnceDirectories (directory: string): Promise<number> 
       await lock.release()
     }
   }
+  await sweepOwnerFolders(join(directory, locks))
   return removed
 }
 

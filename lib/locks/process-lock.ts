@@ -2,7 +2,7 @@ import { link, readFile, unlink, writeFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { FsError, fromNodeError, isNodeError } from '../errors/index.js'
 import { addFinalizer, onReset, randomHex, realm } from '../owner/index.js'
-import { removeEmptyFolder } from '../owner/owner-files.js'
+import { removeEmptyFolder, unfinished } from '../owner/owner-files.js'
 import { forkfsDirectory, privateDirectory } from '../owner/private-directory.js'
 import { keepTouched } from '../owner/touch.js'
 import { bounded } from '../owner/wait.js'
@@ -139,7 +139,7 @@ async function secretOf (directory: string): Promise<Uint8Array> {
   })
   if (found?.length === keyBytes) return found
   if (found !== undefined) throw new FsError('FORKFS_CONFIG', 'the key of a lock directory is damaged: remove it when nobody uses the directory', { path })
-  const own = `${path}.${randomHex(8)}`
+  const own = join(directory, `${unfinished}${randomHex(8)}`)
   try {
     await writeFile(own, process.getBuiltinModule('node:crypto').randomBytes(keyBytes), { mode: 0o600, flag: 'wx' })
     await link(own, path).catch((error: unknown) => {

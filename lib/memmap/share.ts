@@ -67,10 +67,10 @@ export async function allocate<A extends NumericArray> (type: new (length: numbe
   if (typeof type !== 'function') throw new TypeError(`Expected \`type\` to be the class of a typed array, ${got(type)}`)
   if (typeof length !== 'number') throw new TypeError(`Expected \`length\` to be an integer >= 0, ${got(length)}`)
   if (!Number.isSafeInteger(length) || length < 0) throw new RangeError(`Expected \`length\` to be an integer >= 0, ${got(length)}`)
-  const empty: unknown = new type(0)
-  checkArray(empty)
+  const empty = new type(0)
+  if (arrayName(empty) === undefined) throw new TypeError(`Expected \`type\` to be the class of a typed array of numbers, got ${type.name}`)
   const { mode, folder } = resolve(options)
-  if (length === 0) return new LiveSharedArray(empty as A, mode, { kind: 'memory', folder })
+  if (length === 0) return new LiveSharedArray(empty, mode, { kind: 'memory', folder })
   return create<A>(undefined, { name: arrayName(empty)!, length, bytes: length * empty.BYTES_PER_ELEMENT, mode, folder })
 }
 

@@ -51,7 +51,7 @@ const idleGapMs = 4000
 const slowestUpload = 64 * 1024 / 1000
 
 const translations: Readonly<Record<TransportError['kind'], ErrorCode>> = Object.freeze({
-  connect: 'FORKFS_NETWORK', lost: 'FORKFS_NETWORK', cut: 'FORKFS_TRUNCATED', deadline: 'ETIMEDOUT', idle: 'ETIMEDOUT', protocol: 'FORKFS_PROTOCOL'
+  connect: 'FORKFS_NETWORK', certificate: 'FORKFS_NETWORK', lost: 'FORKFS_NETWORK', cut: 'FORKFS_TRUNCATED', deadline: 'ETIMEDOUT', idle: 'ETIMEDOUT', protocol: 'FORKFS_PROTOCOL'
 })
 
 /** One attempt on the wire: a success, or what became of it. */
@@ -216,7 +216,7 @@ export class NetClient {
 
   #failed (call: NetCall, error: unknown): Attempt {
     if (error instanceof TransportError) {
-      const again = error.kind !== 'deadline' && (call.idempotent || error.kind === 'connect')
+      const again = error.kind !== 'deadline' && error.kind !== 'certificate' && (call.idempotent || error.kind === 'connect')
       const code = translations[error.kind]
       return { error: new FsError(code, error.message, { operation: call.operation, path: call.path, retry: again ? 'may' : 'never', cause: error.cause ?? error }), again }
     }

@@ -2,8 +2,12 @@
  * Where credentials come from, for one owner: resolved once for all who ask at the same time, again some minutes before they
  * expire, and once more after the store has refused them. No timer runs in the background; a failure is told to those who wait
  * and forgotten. Create a new source for each epoch.
+ *
+ * A call waits as long as its `signal` lets it, and keeps the process alive meanwhile. One without a signal keeps nothing alive:
+ * somebody else waits behind it (another source, a worker of ours).
  */
 import { FsError, isFsError } from '../errors/index.js'
+import { orAborted } from './or-aborted.js'
 
 /** After an attempt that brought nothing newer, as long as the credentials at hand still work. */
 const PAUSE_MS = 10_000
@@ -39,6 +43,10 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
   readonly #now: () => number
   #known: { readonly credentials: C | undefined } | undefined
   #asking: Promise<C | undefined> | undefined
+  /** Of the attempt under way. */
+  #timer: NodeJS.Timeout | undefined
+  /** Calls with a signal that wait for it. */
+  #waiting = 0
   #pausedUntil = Number.NEGATIVE_INFINITY
 
   constructor (kind: CredentialKind<C>, provide: CredentialProvider<C>, options: CredentialSourceOptions<C> = {}) {
@@ -57,19 +65,20 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
 
   /**
    * Credentials for the next request, undefined for one without. While old ones still work, a failed renewal goes unnoticed.
-   * @throws FsError FORKFS_CREDENTIALS where none are found (the provider's error is the cause), FORKFS_MISSING_PEER
+   * @throws FsError FORKFS_CREDENTIALS where none are found (the provider's error is the cause), FORKFS_MISSING_PEER; `signal.reason`
    */
-  async get (): Promise<C | undefined> {
+  async get (signal?: AbortSignal): Promise<C | undefined> {
     const known = this.#known
-    if (known === undefined) return this.#ask(false)
+    if (known === undefined) return this.#ask(false, signal)
     const { credentials } = known
     if (credentials === undefined || this.#isFresh(credentials)) return credentials
     const usable = credentials.expiration!.getTime() > this.#now()
-    if (!usable) return this.#ask(false)
+    if (!usable) return this.#ask(false, signal)
     if (this.#now() < this.#pausedUntil) return credentials
     try {
-      return await this.#ask(false)
+      return await this.#ask(false, signal)
     } catch {
+      signal?.throwIfAborted()
       this.#pausedUntil = this.#now() + PAUSE_MS
       return credentials
     }
@@ -79,11 +88,11 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
    * The store refused these. Resolves to whether `get()` gives others now: then the request is worth another try. All who were
    * refused together share one attempt.
    */
-  async refresh (rejected: C | undefined): Promise<boolean> {
+  async refresh (rejected: C | undefined, signal?: AbortSignal): Promise<boolean> {
     const known = this.#known
     if (known !== undefined && !this.#same(known.credentials, rejected)) return true
     if (known !== undefined && this.#asking === undefined && this.#now() < this.#pausedUntil) return false
-    const renewed = await this.#ask(true)
+    const renewed = await this.#ask(true, signal)
     return !this.#same(renewed, rejected)
   }
 
@@ -98,12 +107,22 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
     return expiration === undefined || expiration.getTime() - this.#now() > this.#kind.renewBeforeMs
   }
 
-  #ask (force: boolean): Promise<C | undefined> {
+  #ask (force: boolean, signal: AbortSignal | undefined): Promise<C | undefined> {
     if (this.#asking === undefined) {
       const asking = this.#attempt(force).finally(() => { if (this.#asking === asking) this.#asking = undefined })
       this.#asking = asking
     }
-    return this.#asking
+    return signal === undefined ? this.#asking : this.#wait(this.#asking, signal)
+  }
+
+  async #wait<T> (asking: Promise<T>, signal: AbortSignal): Promise<T> {
+    this.#waiting++
+    this.#timer?.ref()
+    try {
+      return await orAborted(asking, signal)
+    } finally {
+      if (--this.#waiting === 0) this.#timer?.unref()
+    }
   }
 
   async #attempt (force: boolean): Promise<C | undefined> {
@@ -121,18 +140,18 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
     return new FsError('FORKFS_CREDENTIALS', `no credentials were found; ${this.#kind.advice}`, { protocol: this.#kind.protocol, retry: 'may', cause: error })
   }
 
-  /** A provider that never answers must not hold up everybody for ever. */
+  /** A provider that never answers must not hold up everybody for ever, nor the end of a process in which nobody waits for it. */
   async #bounded<T> (work: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
     try {
       return await new Promise<T>((resolve, reject) => {
-        timer = setTimeout(() => {
+        this.#timer = setTimeout(() => {
           reject(new FsError('ETIMEDOUT', `the credential provider did not answer within ${this.#timeoutMs} ms`, { protocol: this.#kind.protocol, retry: 'may' }))
-        }, this.#timeoutMs)
+        }, this.#timeoutMs).unref()
         work().then(resolve, reject)
       })
     } finally {
-      clearTimeout(timer)
+      clearTimeout(this.#timer)
+      this.#timer = undefined
     }
   }
 }

@@ -15,8 +15,11 @@ export function flatHeaders (headers: Record<string, string | string[] | undefin
   return headers as ReplyHeaders
 }
 
+/** Certificates that no further attempt makes valid: OpenSSL's codes and Node's for the wrong host name. */
+const untrusted = /CERT|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY_LEAF/
+
 /** What undici (or the system below it) reports, as the condition that decides about a retry. */
-export function transportError (error: unknown, phase: 'connect' | 'sent' | 'body'): unknown {
+export function transportError (error: unknown, phase: 'connect' | 'sent' | 'body', origin: string): unknown {
   if (error instanceof TransportError) return error
   const code = typeof error === 'object' && error !== null ? String((error as { code?: unknown }).code ?? '') : ''
   const name = error instanceof Error ? error.name : ''
@@ -26,16 +29,18 @@ export function transportError (error: unknown, phase: 'connect' | 'sent' | 'bod
   }
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || phase === 'body') return new TransportError('cut', 'the body ended early', error)
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return error
-  if (phase === 'connect') return new TransportError('connect', `no connection (${code === '' ? message : code})`, error)
-  return new TransportError('lost', `the connection was lost (${code === '' ? message : code})`, error)
+  const reason = code === '' ? message : code
+  if (untrusted.test(code)) return new TransportError('certificate', `the certificate of ${origin} is not trusted (${reason}): give its authority as \`ca\`, or mend the certificate`, error)
+  if (phase === 'connect') return new TransportError('connect', `no connection to ${origin} (${reason})`, error)
+  return new TransportError('lost', `the connection to ${origin} was lost (${reason})`, error)
 }
 
 const noBody = new Uint8Array(0)
 
 /** One bounded exchange as a dispatch handler: the body is copied once, into the place where it is wanted. */
 class Exchange implements Dispatcher.DispatchHandler {
+  readonly #request: NetRequest
   readonly #options: ExchangeOptions
-  readonly #headOnly: boolean
   readonly #resolve: (reply: NetReply) => void
   readonly #reject: (reason: unknown) => void
   readonly #watch: Watch
@@ -51,8 +56,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   #cut = Infinity
   #at = 0
 
-  constructor (headOnly: boolean, options: ExchangeOptions, resolve: (reply: NetReply) => void, reject: (reason: unknown) => void) {
-    this.#headOnly = headOnly
+  constructor (request: NetRequest, options: ExchangeOptions, resolve: (reply: NetReply) => void, reject: (reason: unknown) => void) {
+    this.#request = request
     this.#options = options
     this.#resolve = resolve
     this.#reject = reject
@@ -89,7 +94,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #prepare (head: ReplyHead, { into, maxBytes = defaultMaxBytes, take = Infinity }: Destination): void {
-    if (this.#headOnly || head.status === 204 || head.status === 304) return // Content-Length tells of a body that does not come
+    if (this.#request.method === 'HEAD' || head.status === 204 || head.status === 304) return // Content-Length tells of a body that does not come
     const announced = head.headers['content-length']
     let length = announced === undefined ? undefined : Number(announced)
     if (length !== undefined && length > take) this.#cut = length = take
@@ -128,7 +133,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#done) return
-    this.fail(transportError(error, this.#phase))
+    this.fail(transportError(error, this.#phase, this.#request.origin))
   }
 }
 
@@ -149,7 +154,7 @@ export function send (dispatcher: Dispatcher, request: NetRequest, handler: Disp
   try {
     dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0, ...reset }, handler)
   } catch (error) {
-    handler.fail(transportError(error, 'connect'))
+    handler.fail(transportError(error, 'connect', origin))
   }
 }
 
@@ -157,7 +162,7 @@ export function send (dispatcher: Dispatcher, request: NetRequest, handler: Disp
 export function exchange (dispatcher: Dispatcher, request: NetRequest, options: ExchangeOptions): Promise<NetReply> {
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) { reject(options.signal.reason); return }
-    const handler = new Exchange(request.method === 'HEAD', options, resolve, reject)
+    const handler = new Exchange(request, options, resolve, reject)
     send(dispatcher, request, handler)
   })
 }

@@ -7,6 +7,7 @@ import type { ExchangeOptions, NetRequest, NetStream } from './transport.js'
 /** An exchange whose body is read as it comes: the connection is paused while the consumer does not ask. */
 class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8Array, undefined> {
   readonly #settle: { resolve (stream: NetStream): void, reject (reason: unknown): void }
+  readonly #origin: string
   readonly #options: ExchangeOptions
   #watch: Watch
   #controller: Dispatcher.DispatchController | undefined
@@ -15,7 +16,8 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
   #waiting: { resolve (result: IteratorResult<Uint8Array, undefined>): void, reject (reason: unknown): void } | undefined
   #end: 'open' | 'complete' | { readonly reason: unknown } = 'open'
 
-  constructor (options: ExchangeOptions, resolve: (stream: NetStream) => void, reject: (reason: unknown) => void) {
+  constructor (origin: string, options: ExchangeOptions, resolve: (stream: NetStream) => void, reject: (reason: unknown) => void) {
+    this.#origin = origin
     this.#options = options
     this.#settle = { resolve, reject }
     this.#watch = new Watch(options, reason => { this.fail(reason) })
@@ -72,7 +74,7 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
   }
 
   onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(transportError(error, this.#phase))
+    this.fail(transportError(error, this.#phase, this.#origin))
   }
 
   next (): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -98,7 +100,7 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
 export function streamExchange (dispatcher: Dispatcher, request: NetRequest, options: ExchangeOptions): Promise<NetStream> {
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) { reject(options.signal.reason); return }
-    const handler = new StreamExchange(options, resolve, reject)
+    const handler = new StreamExchange(request.origin, options, resolve, reject)
     send(dispatcher, request, handler)
   })
 }

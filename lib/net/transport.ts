@@ -44,8 +44,8 @@ export interface ExchangeOptions {
 
 /** How a failed exchange ended, for the decision whether it may go again. */
 export class TransportError extends Error {
-  /** connect: nothing was sent. lost: the connection ended. cut: the body ended early. deadline, idle: our clocks. protocol: not HTTP. */
-  readonly kind: 'connect' | 'lost' | 'cut' | 'deadline' | 'idle' | 'protocol'
+  /** connect: nothing was sent. certificate: nor will it be. lost: the connection ended. cut: the body ended early. deadline, idle: our clocks. protocol: not HTTP. */
+  readonly kind: 'connect' | 'certificate' | 'lost' | 'cut' | 'deadline' | 'idle' | 'protocol'
   constructor (kind: TransportError['kind'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.kind = kind

@@ -34,8 +34,8 @@ export class Watch {
   }
 
   #overdue (now: number): TransportError | undefined {
-    if (now >= this.#options.deadline.at) return new TransportError('deadline', 'the deadline passed')
-    if (!this.#paused && now >= this.#last + this.#options.idleMs) return new TransportError('idle', `no byte for ${this.#options.idleMs} ms`)
+    if (now >= this.#options.deadline.at) return new TransportError('deadline', 'no answer, or not all of it, before the deadline (`timeoutMs`)')
+    if (!this.#paused && now >= this.#last + this.#options.idleMs) return new TransportError('idle', `no byte came for ${Math.round(this.#options.idleMs)} ms (\`idleTimeoutMs\`)`)
     return undefined
   }
 

@@ -29,9 +29,10 @@ export interface FoundOwnerFile {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** How long an unfinished file may lie there: it is written in a moment. */
+/** How long an unfinished file of a live owner, or of one that can not be told, may lie there: it is written in a moment. */
 const unfinishedMs = 60_000
-const unfinished = '.new-'
+/** How names of what is being made begin. */
+export const unfinished = '.new-'
 
 async function ignoring (codes: readonly string[], work: Promise<unknown>): Promise<boolean> {
   try {
@@ -85,18 +86,19 @@ export async function addOwnerFile (folder: string, fields: Readonly<Record<stri
 
 async function removeUnfinished (path: string): Promise<void> {
   const { mtimeMs } = await stat(path)
-  if (Date.now() - mtimeMs > unfinishedMs) await unlink(path)
+  const owner = toOwnerRecord(parse(await readFile(path, 'utf8')).owner)
+  if (Date.now() - mtimeMs > unfinishedMs || (owner !== undefined && !isAlive(owner, mtimeMs))) await unlink(path)
+}
+
+/** What a file says: nothing where it is torn, or not ours. */
+function parse (text: string): { readonly owner?: unknown } & Readonly<Record<string, unknown>> {
+  try { return (JSON.parse(text) ?? {}) as Record<string, unknown> } catch { return {} }
 }
 
 async function find (folder: string, name: string): Promise<FoundOwnerFile | 'dead' | undefined> {
   const path = join(folder, name)
   const { mtimeMs } = await stat(path)
-  let value: { owner?: unknown } & Record<string, unknown>
-  try { value = JSON.parse(await readFile(path, 'utf8')) as typeof value } catch (error) {
-    if (isNodeError(error)) throw error
-    value = {}
-  }
-  const { owner: found, ...fields } = value
+  const { owner: found, ...fields } = parse(await readFile(path, 'utf8'))
   const owner = toOwnerRecord(found)
   // Not ours to read: by its age alone.
   if (owner === undefined) return Date.now() - mtimeMs < untouchedMs ? undefined : 'dead'
@@ -155,4 +157,23 @@ export async function claimFolder (folder: string, fields: Readonly<Record<strin
 /** Remove the folder if nobody is in it. */
 export async function removeEmptyFolder (folder: string): Promise<void> {
   await ignoring(['ENOENT', 'ENOTEMPTY', 'EEXIST'], rmdir(folder))
+}
+
+/** In a folder of such folders: what dead owners left in each and beside them, and each that nobody is in. @returns what could not be done */
+export async function sweepOwnerFolders (folder: string): Promise<unknown[]> {
+  const failures: unknown[] = []
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isNodeError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return []
+    throw error
+  })
+  for (const name of names) {
+    const path = join(folder, name)
+    try {
+      if (name.startsWith(unfinished)) await ignoring(['ENOENT', 'EISDIR'], removeUnfinished(path))
+      else if (!name.startsWith('.') && (await liveOwnerFiles(path)).length === 0) await removeEmptyFolder(path)
+    } catch (error) {
+      if (!isNodeError(error) || error.code !== 'ENOTDIR') failures.push(error)
+    }
+  }
+  return failures
 }

@@ -51,10 +51,11 @@ export function checkPlaces (type: Implementation, given: Readonly<Record<string
   if (type.options === undefined) return
   for (const name of Object.keys(given)) {
     if (specOf(type, name) !== undefined) continue
-    const near = nearestName(name, [...Object.keys(type.options), ...Object.keys(commonOptions)])
+    const names = [...Object.keys(type.options), ...Object.keys(commonOptions)]
+    const near = nearestName(name, names)
     if (near !== undefined) throw new TypeError(`Unknown option \`${name}\` of ${type.protocols[0]} in ${where}: did you mean \`${near}\`?`)
     const homes = protocolsWithOption(name)
-    throw new TypeError(`Unknown option \`${name}\` of ${type.protocols[0]} in ${where}${homes.length === 0 ? '' : `: it belongs to ${homes.join(', ')}`}`)
+    throw new TypeError(`Unknown option \`${name}\` of ${type.protocols[0]} in ${where}${homes.length === 0 ? `; known are ${names.join(', ')}` : `: it belongs to ${homes.join(', ')}`}`)
   }
 }
 

@@ -1,5 +1,6 @@
 import type * as Between from '../filesystem/copy-between.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
+import { workingDirectory } from '../filesystem/paths.js'
 import type { CopyOptions } from '../filesystem/types.js'
 import type { UrlOptions } from './builtin-types.js'
 import { locate } from './url.js'
@@ -32,8 +33,9 @@ export async function copy (source: string | readonly string[], target: string, 
   if (!Array.isArray(urls) || !urls.every(url => typeof url === 'string')) throw new TypeError(`Expected \`source\` to be a URL or an array of URLs, each a string, got (${typeof source})`)
   if (typeof target !== 'string') throw new TypeError(`Expected \`target\` to be a URL, a string, got (${typeof target})`)
   const filesystems = new Map<unknown, FileSystem>()
+  const here = workingDirectory()
   const at = async (url: string): Promise<{ readonly fs: FileSystem, readonly path: string }> => {
-    const [fs, path] = await locate(url, options, copyNames)
+    const [fs, path] = await locate(url, options, copyNames, here)
     if (!filesystems.has(fs.constructor)) filesystems.set(fs.constructor, fs) // a `fresh` one is made once
     return { fs: filesystems.get(fs.constructor)!, path }
   }

@@ -1,4 +1,4 @@
-import { FsError } from '../errors/index.js'
+import { FsError, kindOf } from '../errors/index.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { withheld } from '../filesystem/descriptor.js'
 import type { Withheld } from '../filesystem/descriptor.js'
@@ -138,7 +138,7 @@ export function filesystem (protocol: string, options: Readonly<Record<string, u
     recent.set(protocol, { type, options: copyOfOptions(options), entry: hit })
     return touch(hit).instance
   }
-  if (!isRecord(options)) throw new TypeError(`Expected the options of ${protocol} to be an object, got (${options === null ? 'null' : typeof options})`)
+  if (!isRecord(options)) throw new TypeError(`Expected the options of ${protocol} to be an object, got (${kindOf(options)})`)
   checkPlaces(type, options, `filesystem('${protocol}', …)`)
   const explicit = given(options)
   const merged = { ...configuredOptions(type), ...explicit }

@@ -71,6 +71,22 @@ export function registerImplementation (protocol: string | readonly string[], im
   }
 }
 
+/** What registered for a protocol, loaded or not: the same for aliases of one implementation. */
+function sourceOf (protocol: string): object | undefined {
+  const entry = registered.get(protocol)
+  return entry === undefined ? builtins.get(protocol) : entry.loader ?? entry.type
+}
+
+/**
+ * Whether two protocols are names of one implementation ('file' and 'local', 'gs' and 'gcs'), here and now: not where one of them was replaced. 'http' and 'https' are not names
+ * of one thing: the protocol is part of the path there, and only one of them keeps what is read to itself.
+ */
+export function areAliases (one: string, other: string): boolean {
+  if (one === other) return true
+  const source = sourceOf(one)
+  return source !== undefined && source === sourceOf(other) && source !== HttpFileSystem
+}
+
 function unknownProtocol (protocol: string): FsError {
   const known = availableProtocols()
   const near = nearestName(protocol, known)

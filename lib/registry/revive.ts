@@ -5,6 +5,7 @@ import { isRecord } from '../filesystem/options.js'
 import type { Withheld } from '../filesystem/descriptor.js'
 import { instanceFor } from './instances.js'
 import { implementationOf } from './protocols.js'
+import { requireSystem } from './systems.js'
 import { checkAllowed } from './url.js'
 
 export interface ReviveOptions {
@@ -55,6 +56,7 @@ function reviveDescriptor (body: unknown, options: ReviveOptions, live: (value: 
   const { v, type } = body
   if (v !== 1) throw malformed(`has version ${String(v).slice(0, 20)}; this copy of forkfs reads version 1`)
   if (typeof type !== 'string' || type === '') throw malformed('has no type')
+  if (!revivers.has(type)) requireSystem(type, () => revivers.has(type))
   const reviver = revivers.get(type)
   return reviver === undefined ? reviveFileSystem(type, body, options) : reviver(body, options, live)
 }
@@ -129,8 +131,10 @@ function walk (value: unknown, depth: number, seen: Set<object>, replace: Replac
 /**
  * Turn descriptors (also nested in objects, arrays, Maps, Sets) back into live objects of this owner, through the instance
  * cache. Containers are changed in place. Only for what your own processes sent: a descriptor chooses endpoints.
- * `credentialsModule` is imported only with allowModules (set by forkfs/register, startWorker, pools and DataLoader).
- * @throws FsError FORKFS_DESCRIPTOR · FORKFS_UNKNOWN_PROTOCOL · FORKFS_NOT_ALLOWED; nothing is imported or executed before
+ * `credentialsModule` is imported only with allowModules (set by forkfs/register, startWorker, pools and DataLoader); forkfs/checkpoint and
+ * forkfs/memmap when the first of theirs comes, synchronously, once.
+ * @throws FsError FORKFS_DESCRIPTOR · FORKFS_UNKNOWN_PROTOCOL · FORKFS_NOT_ALLOWED · FORKFS_NOT_LOADED (a bundle that lacks forkfs/checkpoint or
+ *   forkfs/memmap); no other module is imported, and nothing executed
  */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the type of what arrives is the sender's
 export function revive<T> (value: T, options: ReviveOptions = {}): any {

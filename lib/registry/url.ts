@@ -1,11 +1,12 @@
-import { FsError } from '../errors/index.js'
+import { isAbsolute } from 'node:path'
+import { FsError, kindOf } from '../errors/index.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { Mapper } from '../filesystem/mapper.js'
 import { isRecord, nearestName } from '../filesystem/options.js'
 import type { FileHandle, OpenFlags, OpenOptions } from '../filesystem/types.js'
-import { parent } from '../filesystem/paths.js'
+import { parent, workingDirectory } from '../filesystem/paths.js'
 import { filesystem } from './instances.js'
-import { availableProtocols, loadImplementation, protocolsWithOption } from './protocols.js'
+import { areAliases, availableProtocols, loadImplementation, protocolsWithOption } from './protocols.js'
 import type { UrlOptions } from './builtin-types.js'
 
 const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/\//
@@ -37,7 +38,7 @@ export function parseUrl (url: string | URL): ParsedUrl {
     if (!local.has(protocol) && userAndPassword.test(path)) throw misplacedCredentials(protocol)
     return { protocol, path }
   }
-  if (Object.prototype.toString.call(url) !== '[object URL]') throw new TypeError(`Expected a URL to be a string or a URL, got (${url === null ? 'null' : typeof url})`)
+  if (Object.prototype.toString.call(url) !== '[object URL]') throw new TypeError(`Expected a URL to be a string or a URL, got (${kindOf(url)})`)
   const protocol = url.protocol.slice(0, -1)
   if (protocol === 'http' || protocol === 'https') return { protocol, path: url.href }
   if (url.username !== '' || url.password !== '') throw misplacedCredentials(protocol)
@@ -49,7 +50,7 @@ export function parseUrl (url: string | URL): ParsedUrl {
   }
 }
 
-const openNames: ReadonlySet<string> = new Set(['signal', 'flag', 'ifMatch', 'contentType', 'metadata', 'partBytes', 'cache', 'blockBytes', 'compression', 'num', 'name', 'create', 'check'])
+const openNames: ReadonlySet<string> = new Set(['signal', 'flag', 'ifMatch', 'contentType', 'metadata', 'partBytes', 'cache', 'blockBytes', 'firstBytes', 'compression', 'num', 'name', 'create', 'check'])
 
 /** @throws TypeError for a key that is neither a protocol nor known, saying where it belongs */
 function checkUrlOptions (options: Readonly<Record<string, unknown>>, extra: ReadonlySet<string>): void {
@@ -64,16 +65,16 @@ function checkUrlOptions (options: Readonly<Record<string, unknown>>, extra: Rea
   }
 }
 
-/** @throws FsError FORKFS_NOT_ALLOWED */
+/** One alias of an implementation stands for all of them. @throws FsError FORKFS_NOT_ALLOWED */
 export function checkAllowed (protocol: string, allowed: readonly string[] | undefined): void {
   if (allowed === undefined) return
   if (!Array.isArray(allowed)) throw new TypeError(`Expected \`allowedProtocols\` to be an array of protocols, got (${typeof allowed})`)
-  if (allowed.includes(protocol)) return
+  if (allowed.some(name => areAliases(protocol, name))) return
   throw new FsError('FORKFS_NOT_ALLOWED', `'${protocol}' is not among the allowed protocols (${allowed.join(', ')})`, { protocol })
 }
 
-/** The filesystem of a URL, and the path as it is written: a closing slash says something to a copy. */
-export async function locate (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>): Promise<[FileSystem, string]> {
+/** The filesystem of a URL, and the path as it is written, from `here` on where it is relative: a closing slash says something to a copy. */
+export async function locate (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>, here = workingDirectory()): Promise<[FileSystem, string]> {
   checkUrlOptions(options as Record<string, unknown>, extra)
   const { protocol, path } = parseUrl(url)
   checkAllowed(protocol, options.allowedProtocols)
@@ -81,14 +82,15 @@ export async function locate (url: string | URL, options: UrlOptions, extra: Rea
   const given: Record<string, unknown> = {}
   for (const alias of type.protocols) {
     const own = (options as Record<string, unknown>)[alias]
-    if (own !== undefined && !isRecord(own)) throw new TypeError(`Expected \`${alias}\` to be an object of options, got (${own === null ? 'null' : typeof own})`)
+    if (own !== undefined && !isRecord(own)) throw new TypeError(`Expected \`${alias}\` to be an object of options, got (${kindOf(own)})`)
     Object.assign(given, own)
   }
-  return [filesystem(protocol, given), path]
+  const fs = filesystem(protocol, given)
+  return [fs, fs.protocol === 'file' && here !== undefined && !isAbsolute(path) ? `${here}/${path}` : path]
 }
 
-async function resolve (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>): Promise<[FileSystem, string]> {
-  const [fs, path] = await locate(url, options, extra)
+async function resolve (url: string | URL, options: UrlOptions, extra: ReadonlySet<string>, here?: string): Promise<[FileSystem, string]> {
+  const [fs, path] = await locate(url, options, extra, here)
   return [fs, fs.normalize(path)]
 }
 
@@ -99,16 +101,18 @@ export async function urlToFs (url: string | URL, options: UrlOptions = {}): Pro
   return resolve(url, options, none)
 }
 
+/** fs.open() of a URL: 's3://bucket/key', a path, a URL object. @throws TypeError for an option in the wrong place · FsError FORKFS_UNKNOWN_PROTOCOL, FORKFS_NOT_ALLOWED, and those of fs.open() */
 export async function open (url: string | URL, flags: OpenFlags = 'r', options: OpenOptions & UrlOptions = {}): Promise<FileHandle> {
   const [fs, path] = await resolve(url, options, openNames)
   return fs.open(path, flags, openOptions(options))
 }
 
 function openOptions (options: OpenOptions): OpenOptions {
-  const { signal, flag, ifMatch, contentType, metadata, partBytes, cache, blockBytes, compression } = options
-  return { signal, flag, ifMatch, contentType, metadata, partBytes, cache, blockBytes, compression }
+  const { signal, flag, ifMatch, contentType, metadata, partBytes, cache, blockBytes, firstBytes, compression } = options
+  return { signal, flag, ifMatch, contentType, metadata, partBytes, cache, blockBytes, firstBytes, compression }
 }
 
+/** What openFiles() takes for writing. */
 export interface OpenFilesOptions {
   /** How many files a single URL stands for when writing, integer >= 1. @defaultValue 1 */
   readonly num?: number | undefined
@@ -125,7 +129,8 @@ export async function openFiles (urls: string | readonly string[], flags: OpenFl
   const list = typeof urls === 'string' ? [urls] : urls
   if (!Array.isArray(list) || list.length === 0) throw new TypeError('Expected `urls` to be a URL, or an array of at least one')
   const targets: Array<[FileSystem, string]> = []
-  for (const url of list) targets.push(...(flags === 'r' ? await matches(url, options) : await numbered(url, options, typeof urls === 'string')))
+  const here = workingDirectory()
+  for (const url of list) targets.push(...(flags === 'r' ? await matches(url, options, here) : await numbered(url, options, typeof urls === 'string', here)))
   if (flags !== 'r') await makeParents(targets, options.signal)
   const opened = await Promise.allSettled(targets.map(([fs, path]) => fs.open(path, flags, openOptions(options))))
   const failed = opened.find(result => result.status === 'rejected')
@@ -138,17 +143,17 @@ export async function openFiles (urls: string | readonly string[], flags: OpenFl
   throw failed.reason
 }
 
-async function matches (url: string, options: UrlOptions): Promise<Array<[FileSystem, string]>> {
-  const [fs, path] = await resolve(url, options, openNames)
+async function matches (url: string, options: UrlOptions, here: string | undefined): Promise<Array<[FileSystem, string]>> {
+  const [fs, path] = await resolve(url, options, openNames, here)
   if (!fs.isPattern(path)) return [[fs, path]]
   return (await fs.glob(path, { withDirectories: false })).map(match => [fs, match])
 }
 
-async function numbered (url: string, options: UrlOptions & OpenFilesOptions, single: boolean): Promise<Array<[FileSystem, string]>> {
+async function numbered (url: string, options: UrlOptions & OpenFilesOptions, single: boolean, here: string | undefined): Promise<Array<[FileSystem, string]>> {
   const { num, name } = options
   if (num !== undefined && (!Number.isInteger(num) || num < 1)) throw new RangeError(`Expected \`num\` to be an integer >= 1, got \`${num}\``)
   if (name !== undefined && typeof name !== 'function') throw new TypeError(`Expected \`name\` to be a function, got (${typeof name})`)
-  const [fs, path] = await resolve(url, options, openNames)
+  const [fs, path] = await resolve(url, options, openNames, here)
   const pieces = path.split('*')
   if (!single) {
     if (num !== undefined || pieces.length > 1) throw new TypeError('Expected a single URL with `num` or a `*`: a list names each file')

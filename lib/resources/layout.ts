@@ -7,8 +7,8 @@ import { forkfsPath, isMoved, temporaryParent } from '../owner/private-directory
 export const rooms = { roots: 'roots', journal: 'journal', locks: 'locks', sweep: 'sweep' } as const
 
 export const ownerFile = 'owner.json'
-/** A root that is being made, or removed. */
-export const unfinished = '.new-'
+export { unfinished } from '../owner/owner-files.js'
+/** How names of what is being removed begin. */
 export const trash = '.trash-'
 
 /** Memory that looks like a disk. */

@@ -5,7 +5,7 @@ import { onReset, randomHex, sameOwner } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { isAlive, toOwnerRecord, untouchedMs, verdictOf } from '../owner/liveness.js'
 import type { OwnerRecord } from '../owner/liveness.js'
-import { claimFolder, liveOwnerFiles, removeEmptyFolder } from '../owner/owner-files.js'
+import { claimFolder, removeEmptyFolder, sweepOwnerFolders } from '../owner/owner-files.js'
 import type { OwnerFile } from '../owner/owner-files.js'
 import { checkPrivate, forkfsPath } from '../owner/private-directory.js'
 import { deletePath } from './delete.js'
@@ -117,7 +117,7 @@ async function run (bases: readonly string[], rules: Rules): Promise<SweepReport
     try {
       const keeps = await sweepJournals(join(base, rooms.journal), rules, counts)
       await sweepRoots(join(base, rooms.roots), keeps, rules, counts)
-      if (rules.dryRun !== true) await sweepLocks(join(base, rooms.locks), counts)
+      if (rules.dryRun !== true) counts.failures.push(...await sweepOwnerFolders(join(base, rooms.locks)))
       counts.swept = true
     } finally {
       await claim.remove()
@@ -153,7 +153,7 @@ async function sweepJournals (folder: string, rules: Rules, counts: Counts): Pro
     const path = join(folder, name)
     try {
       if (name.startsWith(unfinished)) {
-        if (rules.byAge && rules.dryRun !== true && (await age(path) ?? 0) > untouchedMs) await unlink(path)
+        if (rules.dryRun !== true && isDeadJournal(await readJournal(path), rules)) await unlink(path)
       } else if (ownedPattern.test(name)) {
         keeps.push(...await sweepJournal(path, rules, counts))
       }
@@ -165,12 +165,22 @@ async function sweepJournals (folder: string, rules: Rules, counts: Counts): Pro
   return keeps
 }
 
-async function sweepJournal (path: string, rules: Rules, counts: Counts): Promise<string[]> {
+interface FoundJournal extends ReadJournal { readonly touchedAt: number }
+
+async function readJournal (path: string): Promise<FoundJournal> {
   const touchedAt = (await stat(path)).mtimeMs
-  const journal = parseJournal(await readFile(path, 'utf8'))
-  const owner = toOwnerRecord(journal.owner)
+  return { ...parseJournal(await readFile(path, 'utf8')), touchedAt }
+}
+
+function isDeadJournal ({ owner: found, touchedAt }: FoundJournal, rules: Rules): boolean {
+  const owner = toOwnerRecord(found)
+  return owner === undefined ? rules.byAge && Date.now() - touchedAt > untouchedMs : rules.isDead(owner, touchedAt)
+}
+
+async function sweepJournal (path: string, rules: Rules, counts: Counts): Promise<string[]> {
+  const journal = await readJournal(path)
   const kept = journal.open.flatMap(entry => entry.keeps ?? [])
-  const dead = owner === undefined ? rules.byAge && Date.now() - touchedAt > untouchedMs : rules.isDead(owner, touchedAt)
+  const dead = isDeadJournal(journal, rules)
   if (!dead || rules.journals === false) {
     if (dead) counts.kept += journal.open.length
     return kept
@@ -250,16 +260,5 @@ async function thinOut (path: string, kept: readonly string[]): Promise<void> {
   for (const name of await list(path)) {
     const context = join(path, name)
     if (name !== ownerFile && !kept.some(file => file === context || file.startsWith(context + sep))) await deletePath(context)
-  }
-}
-
-async function sweepLocks (folder: string, counts: Counts): Promise<void> {
-  for (const name of await list(folder)) {
-    if (name.startsWith('.')) continue
-    try {
-      if ((await liveOwnerFiles(join(folder, name))).length === 0) await removeEmptyFolder(join(folder, name))
-    } catch (error) {
-      if (!isNodeError(error) || error.code !== 'ENOTDIR') counts.failures.push(error)
-    }
   }
 }

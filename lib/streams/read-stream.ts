@@ -15,7 +15,7 @@ export type Reopen = (range: StreamRange) => Promise<ObjectStream>
 /** A range of an open file as a stream. The file is the stream's own: it closes with it. */
 export async function readStream (file: FileHandle, range: StreamRange, reopen: Reopen, counter: StreamCounter): Promise<ObjectStream> {
   const info = await file.stat()
-  const size = file.size ?? 0 // without compression a size is always known
+  const { size = Infinity } = file // where only its end tells
   const end = Math.min(range.end ?? size, size)
   return new ReadStream(file, info, { begin: Math.min(range.begin, end), end, size }, { range, reopen, counter })
 }
@@ -52,6 +52,10 @@ class ReadStream implements ObjectStream {
 
   async readRange (start: number, end: number, options?: Verb): Promise<Bytes> {
     const { begin, size } = this.#window
+    if (size === Infinity) {
+      expectInteger('start', start, 0)
+      expectInteger('end', end, 0)
+    }
     return this.#inner.readRange(this.#inside(resolveOffset('start', start, size)) - begin, this.#inside(resolveOffset('end', end, size)) - begin, options)
   }
 
@@ -70,7 +74,7 @@ class ReadStream implements ObjectStream {
     if (end !== Infinity) expectInteger('end', end, 0)
     if (start > end) throw new RangeError(`Expected \`start\` to be at most \`end\` (${end}), got \`${start}\` (number)`)
     // A last byte in front of the range leaves nothing: both lie behind its end then.
-    const [first, last] = end < begin ? [this.#window.end, Infinity] : [Math.max(start, begin), end]
+    const [first, last] = end < begin ? [Math.min(this.#window.end, Number.MAX_SAFE_INTEGER), Infinity] : [Math.max(start, begin), end]
     return this.#inner.createReadStream({ start: first - begin, end: last - begin })
   }
 
@@ -94,7 +98,7 @@ class ReadStream implements ObjectStream {
   }
 }
 
-function windowOf (file: FileHandle, info: FileInfo, { begin, end }: Window, counter: StreamCounter): ByteReader {
+function windowOf (file: FileHandle, info: FileInfo, { begin, end, size }: Window, counter: StreamCounter): ByteReader {
   const closed = once(async () => {
     counter.close()
     await file[Symbol.asyncDispose]() // quiet after a reset: close() of this stream tells it
@@ -102,7 +106,7 @@ function windowOf (file: FileHandle, info: FileInfo, { begin, end }: Window, cou
   return {
     path: file.path,
     info,
-    size: end - begin,
+    size: size === Infinity ? undefined : end - begin,
     async read (start, stop, signal, into) {
       const [from, to] = [begin + start, Math.min(begin + stop, end)]
       const data = await counter.run(() => readInto(file, from, Math.max(from, to), signal, into))

@@ -9,6 +9,8 @@ import { connectParent, divideAmong, drainFinalizers, resetForFork } from '../ow
 import { portChannel, streamChannel } from './channel.js'
 import { portDataChannel, streamDataChannel } from './data-channel.js'
 import { controlFd, dataFd, processMark, threadMark } from './marks.js'
+import { noticeKind, outputVerb } from './envelope.js'
+import type { Envelope } from './envelope.js'
 import type { OutputStream } from './output.js'
 import { WorkerServer } from './server.js'
 
@@ -41,7 +43,7 @@ function sendOutput (port: MessagePort): void {
   for (const stream of ['stdout', 'stderr'] as const satisfies readonly OutputStream[]) {
     const write = (chunk: string | Uint8Array, encoding?: BufferEncoding | (() => void), done?: () => void): boolean => {
       const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')
-      port.postMessage({ kind: 'notice', verb: 'output', body: { stream, text } })
+      port.postMessage([noticeKind, outputVerb, { stream, text }] satisfies Envelope)
       const callback = typeof encoding === 'function' ? encoding : done
       if (callback !== undefined) process.nextTick(callback)
       return true

@@ -1,20 +1,15 @@
 import type { Socket } from 'node:net'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { encodeError } from '../errors/codec.js'
-import { readFrames, writeFrame } from './frames.js'
+import { answerKind, failureKind, noticeKind } from './envelope.js'
+import type { Envelope } from './envelope.js'
+import { readFrames, writeReady } from './frames.js'
 import { BufferLink } from './parcel.js'
 import type { BufferSharing } from './parcel.js'
 import { SegmentLink } from './segment-link.js'
 import type { SegmentSharing, Unpacked } from './segment-link.js'
 import { toBytes } from './serialize.js'
 import type { Clones } from './serialize.js'
-
-/** What crosses a channel. Requests are answered once, under their id; notices are not answered. */
-export type Envelope =
-  | { readonly kind: 'request', readonly id: number, readonly verb: string, readonly body: unknown, readonly lent?: readonly SharedArrayBuffer[] }
-  | { readonly kind: 'answer', readonly id: number, readonly ok: true, readonly value: unknown }
-  | { readonly kind: 'answer', readonly id: number, readonly ok: false, readonly error: unknown, readonly unread?: boolean }
-  | { readonly kind: 'notice', readonly verb: string, readonly body: unknown }
 
 /** Messages in order between this thread and one worker (or, in the worker, its parent). Values are copied as send() is called. */
 export interface Channel {
@@ -46,7 +41,8 @@ export function portChannel (port: MessagePort): Channel {
   return {
     send (message, transfer) {
       const parcel = link.pack(message, transfer)
-      port.postMessage(parcel.message, parcel.transfer)
+      if (parcel.transfer === undefined) port.postMessage(parcel.message) // an empty list is looked through, too
+      else port.postMessage(parcel.message, parcel.transfer)
     },
     share (sharing) { link.share(sharing) },
     listen (onMessage, onClose) {
@@ -71,20 +67,20 @@ const expectVerb = 'expect'
 
 /** Processes: frames over a pipe of its own, so that nothing the worker prints and no `process.send` can get in between. */
 export function streamChannel (socket: Socket): Channel {
-  const link = new SegmentLink(bytes => { write({ kind: 'notice', verb: expectVerb, body: bytes }) })
+  const link = new SegmentLink(bytes => { write([noticeKind, expectVerb, bytes]) })
   const write = (message: Envelope): void => {
-    const bytes = link.pack(message) // also where it can not be sent any more: what can not be cloned is refused in either case
-    if (socket.writable) writeFrame(socket, bytes)
+    const frame = link.pack(message) // also where it can not be sent any more: what can not be cloned is refused in either case
+    if (socket.writable) writeReady(socket, frame)
     else link.close()
   }
   const receive = ({ value, taken, failure }: Unpacked, deliver: (message: Envelope) => void): void => {
     const message = value as Envelope
-    if (taken.length > 0) write({ kind: 'notice', verb: takenVerb, body: taken })
-    if (message.kind === 'notice' && message.verb === takenVerb) link.taken(message.body as readonly string[])
-    else if (message.kind === 'notice' && message.verb === expectVerb) link.expect(message.body as number)
-    else if (failure === undefined || message.kind === 'notice') deliver(message)
-    else if (message.kind === 'answer') deliver({ kind: 'answer', id: message.id, ok: false, error: encodeError(failure), unread: true })
-    else write({ kind: 'answer', id: message.id, ok: false, error: encodeError(failure) })
+    if (taken.length > 0) write([noticeKind, takenVerb, taken])
+    if (message[0] === noticeKind && message[1] === takenVerb) link.taken(message[2] as readonly string[])
+    else if (message[0] === noticeKind && message[1] === expectVerb) link.expect(message[2] as number)
+    else if (failure === undefined || message[0] === noticeKind) deliver(message)
+    else if (message[0] === answerKind) deliver([failureKind, message[1], encodeError(failure), true])
+    else write([failureKind, message[1], encodeError(failure)])
   }
   return {
     send: write,
@@ -117,7 +113,7 @@ export function directChannels (): [Channel, Channel] {
   const end = (self: 0 | 1): Channel => ({
     send (message) {
       const parcel = links[self].pack(message)
-      const copy = structuredClone(parcel.message, { transfer: [...parcel.transfer] as ArrayBuffer[] })
+      const copy = structuredClone(parcel.message, { transfer: [...parcel.transfer ?? []] as ArrayBuffer[] })
       queueMicrotask(() => { if (open) listeners[1 - self]?.(links[1 - self]!.unpack(copy)) })
     },
     share (sharing) { links[self].share(sharing) },

@@ -14,6 +14,9 @@ const maxBlocks = 65_536
 /** Up to this size head and header are joined: one write, one system call, no vector. */
 const joinBytes = 65_536
 
+/** What a frame without blocks begins with; its head is written behind it, its length by {@link writeReady}. */
+export const frameStart: Uint8Array = header(0, [])
+
 function header (headBytes: number, blocks: readonly ArrayBuffer[]): Buffer {
   if (headBytes > maxLength || blocks.length > maxBlocks || blocks.some(block => block.byteLength > maxLength)) {
     throw new RangeError('Expected a message of less than 4 GiB per part and at most 65,536 blocks')
@@ -41,6 +44,14 @@ export function writeFrame (socket: Socket, head: Uint8Array, blocks: readonly A
   return room
 }
 
+/** Queue a frame that was made behind {@link frameStart}: nothing is copied. */
+export function writeReady (socket: Socket, frame: Buffer): void {
+  const headBytes = frame.length - fixedBytes
+  if (headBytes > maxLength) throw new RangeError('Expected a message of less than 4 GiB')
+  frame.writeUInt32LE(headBytes, 4)
+  socket.write(frame)
+}
+
 /** Puts frames together from chunks as they come. Memory is taken only for what was announced. */
 export class FrameReader {
   #frames: Frame[] = []
@@ -52,12 +63,18 @@ export class FrameReader {
   #filled = 0
 
   /**
-   * @returns the frames that end in this chunk
+   * @returns the frames that end in this chunk; the head of one that lies in it whole is a part of it
    * @throws FsError FORKFS_PROTOCOL for bytes that are no frame: the stream can not be used any more
    */
-  push (chunk: Uint8Array): Frame[] {
+  push (chunk: Buffer): Frame[] {
     let offset = 0
     while (offset < chunk.length) {
+      const whole = this.#whole(chunk, offset)
+      if (whole !== undefined) {
+        this.#frames.push({ head: whole, blocks: [] })
+        offset += fixedBytes + whole.length
+        continue
+      }
       const count = Math.min(chunk.length - offset, this.#target.length - this.#filled)
       this.#target.set(count === chunk.length ? chunk : chunk.subarray(offset, offset + count), this.#filled)
       offset += count
@@ -69,6 +86,15 @@ export class FrameReader {
     const frames = this.#frames
     this.#frames = []
     return frames
+  }
+
+  /** The head of a frame without blocks that begins here and lies in the chunk to its end: most do. */
+  #whole (chunk: Buffer, offset: number): Buffer | undefined {
+    const start = offset + fixedBytes
+    if (this.#filled > 0 || this.#target !== this.#header || chunk.length < start) return undefined
+    if (chunk.readUInt32LE(offset) !== magic || chunk.readUInt32LE(offset + 8) !== 0) return undefined
+    const end = start + chunk.readUInt32LE(offset + 4)
+    return end > chunk.length ? undefined : chunk.subarray(start, end)
   }
 
   /** The next part becomes the target. @returns true when a frame ended and the target is a fresh header */

@@ -1,7 +1,9 @@
 import type { Transferable } from 'node:worker_threads'
 import { arrayName, arrayOver, isKnownShared, isSharedMemory, keepCopies, knownShared, privateCopy, sharedBuffers } from '../resources/segments/index.js'
 import type { NumericArray, SharingMode } from '../resources/segments/index.js'
-import type { Envelope } from './channel.js'
+import { answerKind, requestKind } from './envelope.js'
+import type { Envelope } from './envelope.js'
+import { isPlain } from './plain.js'
 
 /** How large arrays leave by a channel within one process. */
 export interface BufferSharing {
@@ -11,8 +13,10 @@ export interface BufferSharing {
   readonly back: boolean
 }
 
-/** Not imported: see arrive.ts. */
+/** Not imported: see plain.ts. */
 const { types } = process.getBuiltinModule('node:util')
+
+interface Parcel { readonly message: Envelope, readonly transfer: readonly Transferable[] | undefined }
 
 type Swap = (view: NumericArray) => NumericArray | undefined
 
@@ -26,23 +30,23 @@ export class BufferLink {
     this.#unkeep ??= keepCopies()
   }
 
-  pack (message: Envelope, transfer: readonly Transferable[] = []): { readonly message: Envelope, readonly transfer: readonly Transferable[] } {
+  pack (message: Envelope, transfer?: readonly Transferable[]): Parcel {
     const sharing = this.#sharing
-    if (message.kind === 'notice' || sharing === undefined) return { message, transfer }
+    if (sharing === undefined || (message[0] !== requestKind && message[0] !== answerKind)) return { message, transfer }
+    const value = message[0] === requestKind ? message[3] : message[2]
+    if (isPlain(value)) return { message, transfer }
     const moved: ArrayBuffer[] = []
     const lent = new Set<SharedArrayBuffer>()
-    const swap = swapFor(sharing, moved, lent)
-    if (message.kind === 'request') {
-      const body = replaceArrays(message.body, swap)
-      return body === message.body && lent.size === 0 ? { message, transfer } : { message: { ...message, body, lent: [...lent] }, transfer: [...transfer, ...moved] }
+    const replaced = replaceArrays(value, swapFor(sharing, moved, lent))
+    if (replaced === value && lent.size === 0) return { message, transfer }
+    return {
+      message: message[0] === requestKind ? [requestKind, message[1], message[2], replaced, [...lent]] : [answerKind, message[1], replaced],
+      transfer: [...transfer ?? [], ...moved]
     }
-    if (!message.ok) return { message, transfer }
-    const value = replaceArrays(message.value, swap)
-    return value === message.value ? { message, transfer } : { message: { ...message, value }, transfer: [...transfer, ...moved] }
   }
 
   unpack (message: Envelope): Envelope {
-    if (message.kind === 'request') for (const buffer of message.lent ?? []) knownShared(buffer)
+    if (message[0] === requestKind) message[4]?.forEach(knownShared)
     return message
   }
 

@@ -1,6 +1,8 @@
 import { encodeError } from '../errors/codec.js'
 import type { Transferable } from 'node:worker_threads'
-import type { Channel, Envelope } from './channel.js'
+import type { Channel } from './channel.js'
+import { answerKind, failureKind, noticeKind, requestKind } from './envelope.js'
+import type { Envelope } from './envelope.js'
 import { uncloneable } from './serialize.js'
 
 /** How a request ended: answered, refused by the other side, or lost with it. */
@@ -19,6 +21,11 @@ export interface PeerHandlers {
   notice (verb: string, body: unknown): void
   /** The channel ended. */
   close (): void
+}
+
+/** What await waits for. */
+export function isThenable (value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 /** Requests and answers over one channel, in both directions. A request settles exactly once. */
@@ -44,7 +51,7 @@ export class Peer {
     const id = this.#nextId++
     if (this.#lost !== undefined) return { id, answer: Promise.resolve({ ok: undefined, lost: this.#lost }) }
     try {
-      this.channel.send({ kind: 'request', id, verb, body })
+      this.channel.send([requestKind, id, verb, body])
     } catch (error) {
       throw uncloneable(error, subject.value, subject.root, this.channel.clones)
     }
@@ -52,7 +59,7 @@ export class Peer {
   }
 
   notify (verb: string, body?: unknown, transfer?: readonly Transferable[]): void {
-    this.channel.send({ kind: 'notice', verb, body }, transfer)
+    this.channel.send([noticeKind, verb, body], transfer)
   }
 
   /** No answer comes any more: settle what is pending, and every later request, with an error of its own, made where it is thrown. */
@@ -64,29 +71,42 @@ export class Peer {
   }
 
   #receive (message: Envelope): void {
-    switch (message.kind) {
-      case 'request': void this.#serve(message.verb, message.body, message.id); break
-      case 'notice': this.#handlers.notice(message.verb, message.body); break
-      case 'answer': {
-        const settle = this.#pending.get(message.id)
-        this.#pending.delete(message.id)
-        settle?.(message)
-      }
+    switch (message[0]) {
+      case requestKind: this.#serve(message[2], message[3], message[1]); break
+      case noticeKind: this.#handlers.notice(message[1], message[2]); break
+      case answerKind: this.#settle(message[1], { ok: true, value: message[2] }); break
+      default: this.#settle(message[1], { ok: false, error: message[2], unread: message[3] === true })
     }
   }
 
-  async #serve (verb: string, body: unknown, id: number): Promise<void> {
+  #settle (id: number, answer: Answer): void {
+    const settle = this.#pending.get(id)
+    this.#pending.delete(id)
+    settle?.(answer)
+  }
+
+  /** What is there at once is answered at once: no promise is made for it. */
+  #serve (verb: string, body: unknown, id: number): void {
     let value: unknown
+    let later: boolean
     try {
-      value = await this.#handlers.request(verb, body, id)
+      value = this.#handlers.request(verb, body, id)
+      later = isThenable(value)
     } catch (error) {
-      this.channel.send({ kind: 'answer', id, ok: false, error: encodeError(error) })
+      this.#refuse(id, error)
       return
     }
+    if (later) Promise.resolve(value).then(result => { this.#answer(id, result) }, (error: unknown) => { this.#refuse(id, error) })
+    else this.#answer(id, value)
+  }
+
+  #answer (id: number, value: unknown): void {
     try {
-      this.channel.send({ kind: 'answer', id, ok: true, value })
+      this.channel.send([answerKind, id, value])
     } catch (error) {
-      this.channel.send({ kind: 'answer', id, ok: false, error: encodeError(uncloneable(error, value, 'result', this.channel.clones)) })
+      this.#refuse(id, uncloneable(error, value, 'result', this.channel.clones))
     }
   }
+
+  #refuse (id: number, error: unknown): void { this.channel.send([failureKind, id, encodeError(error)]) }
 }

@@ -62,10 +62,11 @@ class Pool implements WorkerPool {
     for (let attempt = 0; ; attempt++) {
       // Without a pause where one lives: arguments are copied, and the next call counts this one, before call() returns.
       const slot = this.#free(options.signal) ?? await this.#wait(options.signal)
+      const worker = slot.worker!
       try {
-        return await this.#callOn<T>(slot, module, name, args, callOptions)
+        return await this.#callOn<T>(slot, worker, module, name, args, callOptions)
       } catch (error) {
-        const died = isFsError(error, 'FORKFS_WORKER_DIED')
+        const died = isFsError(error, 'FORKFS_WORKER_DIED') && !worker.alive // not a worker of the function's own
         if (!died || attempt >= retries || this.#closed.signal.aborted) throw error
       }
     }
@@ -87,8 +88,7 @@ class Pool implements WorkerPool {
     }))
   }
 
-  async #callOn<T> (slot: Slot, module: string | URL, name: string, args: readonly unknown[], options: PoolCallOptions): Promise<T> {
-    const worker = slot.worker!
+  async #callOn<T> (slot: Slot, worker: RemoteWorker, module: string | URL, name: string, args: readonly unknown[], options: PoolCallOptions): Promise<T> {
     slot.under++
     try {
       const value = await worker.call<T>(module, name, args, options)

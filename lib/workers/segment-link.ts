@@ -1,6 +1,7 @@
 import { isFsError } from '../errors/index.js'
 import { across, arrayName, checkShipped, expectBytes, isBornShared, keepCopies, ship, unship } from '../resources/segments/index.js'
 import type { NumericArray, Places, Shipped, SharingMode } from '../resources/segments/index.js'
+import { frameStart } from './frames.js'
 import { fromBytes, toBytes } from './serialize.js'
 
 /** How large arrays leave by a channel to another process. */
@@ -37,11 +38,11 @@ export class SegmentLink {
     this.#unkeep ??= keepCopies()
   }
 
-  /** @throws what can not be cloned, FsError ENOSPC; nothing is held then */
+  /** @returns a frame for writeReady() @throws what can not be cloned, FsError ENOSPC; nothing is held then */
   pack (value: unknown): Buffer {
     const sharing = this.#sharing
     const crossing = { places: sharing?.places, named: sharing?.named ?? false }
-    if (sharing === undefined) return across(crossing, () => toBytes(value))
+    if (sharing === undefined) return across(crossing, () => toBytes(value, undefined, frameStart))
     const shipments: Array<ReturnType<typeof ship>> = []
     let announced = false
     const swap = (view: ArrayBufferView): Shipped | undefined => {
@@ -57,7 +58,7 @@ export class SegmentLink {
       return shipment.body
     }
     try {
-      const bytes = across(crossing, () => toBytes(value, swap))
+      const bytes = across(crossing, () => toBytes(value, swap, frameStart))
       for (const { body: { segment: { nonce } }, release } of shipments) this.#held.set(nonce, [...this.#held.get(nonce) ?? [], release])
       return bytes
     } catch (error) {

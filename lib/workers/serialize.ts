@@ -45,16 +45,24 @@ class Reader extends DefaultDeserializer {
   }
 }
 
-/** A structured clone as bytes. `swap`: what goes in the place of an array (undefined: itself). @throws what can not be cloned, and what getters throw */
-export function toBytes (value: unknown, swap: Swap = () => undefined): Buffer {
+const asIs: Swap = () => undefined
+
+/**
+ * A structured clone as bytes. `swap`: what goes in the place of an array (undefined: itself). `before`: bytes in front of it, an even number.
+ * @throws what can not be cloned, and what getters throw
+ */
+export function toBytes (value: unknown, swap: Swap = asIs, before?: Uint8Array): Buffer {
   const writer = new Writer(swap)
+  if (before !== undefined) writer.writeRawBytes(before)
   writer.writeHeader()
   writer.writeValue(value)
   return writer.releaseBuffer()
 }
 
+const noArray: Restore = () => new Uint8Array()
+
 /** `restore` gives the array for what `swap` gave. */
-export function fromBytes (bytes: Buffer, restore: Restore = () => new Uint8Array()): unknown {
+export function fromBytes (bytes: Buffer, restore: Restore = noArray): unknown {
   const reader = new Reader(bytes, restore)
   reader.readHeader()
   return reader.readValue()

@@ -9,7 +9,7 @@ import { workersRealm } from './context.js'
 import type { DataChannel } from './data-channel.js'
 import type { BootstrapFailure } from './errors.js'
 import { Namespace } from './namespace.js'
-import { Peer } from './peer.js'
+import { isThenable, Peer } from './peer.js'
 import { SharingServer } from './sharing.js'
 import type { ProbeBody, ShareBody } from './sharing.js'
 
@@ -20,7 +20,7 @@ export type StartReport =
   | { readonly failure: BootstrapFailure, readonly error: unknown }
 /** A worker's question; `from` is the worker that asked first. */
 export interface AskBody { readonly service: string, readonly payload: unknown, readonly from: OwnerTag }
-export interface CallBody { readonly module: string, readonly name: string, readonly args: readonly unknown[] }
+export type CallBody = readonly [module: string, name: string, args: readonly unknown[]]
 
 /** What differs between thread, process and this thread. */
 export interface ServerHost {
@@ -133,11 +133,22 @@ export class WorkerServer {
   }
 
   /** Until it ends, the call can be cancelled. */
-  async #inCall<T> (id: number, fn: (call: ActiveCall) => T | Promise<T>): Promise<T> {
+  #inCall (id: number, fn: (call: ActiveCall) => unknown): unknown {
     const call = new ActiveCall(this)
-    this.#calls.set(id, call)
+    let result: unknown
     try {
-      return await fn(call)
+      result = fn(call)
+      if (!isThenable(result)) return result
+    } catch (error) {
+      result = Promise.reject(error as Error)
+    }
+    this.#calls.set(id, call)
+    return this.#underWay(id, result)
+  }
+
+  async #underWay (id: number, result: unknown): Promise<unknown> {
+    try {
+      return await result
     } catch (error) {
       await this.#host.printed?.()
       throw error
@@ -147,7 +158,7 @@ export class WorkerServer {
   }
 
   /** Without a promise in between where module and arguments are ready: calls begin in the order in which they came. */
-  #call ({ module, name, args }: CallBody, call: ActiveCall): unknown {
+  #call ([module, name, args]: CallBody, call: ActiveCall): unknown {
     const loaded = this.#modules.get(module) ?? this.#import(module)
     // After the module: it may bring the types of what it takes (a Checkpoint).
     const live = (loaded instanceof Promise ? loaded.then(() => arrive(args)) : arrive(args)) as readonly unknown[] | Promise<readonly unknown[]>

@@ -17,6 +17,8 @@ import type { Answer, Subject } from './peer.js'
 import { track, untrack } from './live.js'
 import type { Tracked } from './live.js'
 import type { AskBody, CallBody } from './server.js'
+import { tracedCalls } from './trace.js'
+import type { CallTrace } from './trace.js'
 import type { CallOptions, RemoteWorker, RemoteWorkerOptions } from './types.js'
 
 /** How long a function may take to end after its abort before the worker is ended. */
@@ -25,7 +27,7 @@ const graceMs = 1000
 const killWaitMs = 200
 
 interface Exchange {
-  readonly verb: 'call' | 'run' | 'store' | 'load'
+  readonly verb: CallTrace['verb']
   readonly body: unknown
   readonly subject: Subject
   /** For onTimeout and messages. */
@@ -95,23 +97,23 @@ class LiveWorker implements RemoteWorker {
     const specifier = moduleSpecifier('module', module)
     if (typeof name !== 'string' || name === '') throw new TypeError(`Expected \`name\` to be the name of an export, got \`${String(name)}\` (${typeof name})`)
     if (!Array.isArray(args)) throw new TypeError(`Expected \`args\` to be an array, got ${typeof args}`)
-    const body: CallBody = { module: specifier, name, args }
+    const body: CallBody = [specifier, name, args]
     // Awaited here, not returned: V8 then shows the caller in the stack of what is thrown.
-    const value = await this.#exchange({ verb: 'call', body, subject: { value: args, root: 'args' }, module: specifier, name }, options)
+    const value = await this.#traced({ verb: 'call', body, subject: { value: args, root: 'args' }, module: specifier, name }, options)
     return value as T
   }
 
   async run (source: string, options: CallOptions = {}): Promise<void> {
     if (typeof source !== 'string') throw new TypeError(`Expected \`source\` to be a string, got ${typeof source}`)
-    await this.#exchange({ verb: 'run', body: { source }, subject: { value: source, root: 'source' }, module: '', name: 'run' }, options)
+    await this.#traced({ verb: 'run', body: { source }, subject: { value: source, root: 'source' }, module: '', name: 'run' }, options)
   }
 
   async store (name: string, value: unknown): Promise<void> {
-    await this.#exchange({ verb: 'store', body: { name, value }, subject: { value, root: 'value' }, module: '', name })
+    await this.#traced({ verb: 'store', body: { name, value }, subject: { value, root: 'value' }, module: '', name })
   }
 
   async load (name: string): Promise<unknown> {
-    return this.#exchange({ verb: 'load', body: { name }, subject: { value: name, root: 'name' }, module: '', name })
+    return this.#traced({ verb: 'load', body: { name }, subject: { value: name, root: 'name' }, module: '', name })
   }
 
   close (options: { readonly force?: boolean | undefined } = {}): Promise<void> {
@@ -129,26 +131,44 @@ class LiveWorker implements RemoteWorker {
     openData = worker => worker.#openData()
   }
 
-  async #exchange (what: Exchange, { signal, timeoutMs }: CallOptions = {}): Promise<unknown> {
+  /** An exchange, with its marks on diagnostics_channel where somebody listens. */
+  #traced (what: Exchange, options: CallOptions = {}): Promise<unknown> {
+    const channel = tracedCalls()
+    if (channel === undefined) return this.#exchange(what, options)
+    const { verb, module, name } = what
+    const { pid, threadId } = this.owner
+    return channel.tracePromise(() => this.#exchange(what, options), { kind: this.#options.kind, verb, module, name, pid, threadId })
+  }
+
+  async #exchange (what: Exchange, { signal, timeoutMs }: CallOptions): Promise<unknown> {
     const deadlineMs = checkTimeout('timeoutMs', timeoutMs) ?? (timeoutMs === undefined ? this.#options.callTimeoutMs : undefined)
     signal?.throwIfAborted()
     if (this.#refusal !== undefined) throw this.#refusal()
     const mark = this.#host.output.mark()
     const { id, answer } = this.#peer.request(what.verb, what.body, what.subject)
     this.#enter()
-    const watch = new Watch(signal, deadlineMs, {
+    const watch = signal === undefined && deadlineMs === undefined ? undefined : this.#watch(what, id, signal, deadlineMs)
+    try {
+      const settled = await answer
+      watch?.stop()
+      if (watch?.first === 'aborted') throw signal!.reason
+      if (settled.ok === true && watch?.first === undefined) {
+        const value = arrive(settled.value)
+        return value instanceof Promise ? await value : value
+      }
+      throw await this.#failure(settled, watch, mark)
+    } finally {
+      watch?.stop()
+      this.#leave()
+    }
+  }
+
+  #watch (what: Exchange, id: number, signal: AbortSignal | undefined, deadlineMs: number | undefined): Watch {
+    return new Watch(signal, deadlineMs, {
       late: () => { this.#overdue(what, deadlineMs!) },
       aborted: () => { this.#peer.notify('cancel', { id, reason: encodeError(signal!.reason) }) },
       stuck: () => { void this.#kill(`${this.#host.title} was ended: ${what.name} went on after its abort`) }
     })
-    try {
-      const settled = await answer
-      watch.stop()
-      return await this.#settle(settled, watch, mark, signal)
-    } finally {
-      watch.stop()
-      this.#leave()
-    }
   }
 
   #openData (): DataChannel {
@@ -180,15 +200,13 @@ class LiveWorker implements RemoteWorker {
     this.#data?.close()
   }
 
-  /** The answer as value or error, after the abort or deadline that may have come first. */
-  async #settle (answer: Answer, watch: Watch, mark: number, signal: AbortSignal | undefined): Promise<unknown> {
-    if (watch.first === 'aborted') throw signal!.reason
-    if (watch.first !== 'late' && answer.ok === true) return await arrive(answer.value)
-    if (answer.ok === false && answer.unread === true && await within(graceMs, this.#host.exited)) throw this.#refusal!() // it died over its answer
+  /** Why there is no value; a deadline may have come first. */
+  async #failure (answer: Answer, watch: Watch | undefined, mark: number): Promise<Error> {
+    if (answer.ok === false && answer.unread === true && await within(graceMs, this.#host.exited)) return this.#refusal!() // it died over its answer
     await this.#host.output.arrived() // what was printed before the answer was sent
     const output = this.#host.output.since(mark)
-    if (watch.first === 'late') throw attachOutput(new FsError('FORKFS_WORKER_TIMEOUT', watch.condition, { operation: 'call', retry: 'may' }), output)
-    throw attachOutput(answer.ok === false ? decodeError(answer.error) : (answer as { lost: () => Error }).lost(), output)
+    if (watch?.first === 'late') return attachOutput(new FsError('FORKFS_WORKER_TIMEOUT', watch.condition, { operation: 'call', retry: 'may' }), output)
+    return attachOutput(answer.ok === false ? decodeError(answer.error) : (answer as { lost: () => Error }).lost(), output)
   }
 
   /** A worker past a deadline is unsound: it ends, whatever else it was doing. */

@@ -4,15 +4,16 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { faultTable, requestTable } from './table.js'
 import type { Table } from './run.js'
-import { openHttp, openS3 } from './stores.js'
+import { openGcs, openHttp, openS3 } from './stores.js'
 import type { Store } from './stores.js'
 import type { StoreName, VerbForm } from './types.js'
 import { looking, reading } from './verbs-reading.js'
-import { ofBuckets, writes } from './verbs-writing.js'
+import { ofBuckets, writesOfGcs, writesOfS3 } from './verbs-writing.js'
 
 /** What is run on which store. */
 export const plans: Readonly<Record<StoreName, { readonly title: string, readonly open: () => Promise<Store>, readonly verbs: readonly VerbForm[] }>> = {
-  s3: { title: 'S3', open: openS3, verbs: [...looking, ...ofBuckets, ...reading, ...writes] },
+  s3: { title: 'S3', open: openS3, verbs: [...looking, ...ofBuckets, ...reading, ...writesOfS3] },
+  gs: { title: 'GCS', open: openGcs, verbs: [...looking, ...ofBuckets, ...reading, ...writesOfGcs] },
   http: { title: 'HTTP', open: () => openHttp(true), verbs: [...looking, ...reading] },
   'http without ranges': { title: 'HTTP, from a server without ranges', open: () => openHttp(false), verbs: reading.filter(({ from }) => from === undefined) }
 }

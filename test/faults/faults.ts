@@ -24,11 +24,11 @@ const common: readonly Fault[] = [
   { stage: 'head', name: 'not HTTP', action: { type: 'noHttp' }, fits: any },
   { stage: 'head', name: 'HTTP/1.0 with a length', action: { type: 'http10', length: true }, fits: any },
   { stage: 'head', name: 'HTTP/1.0 without a length', action: { type: 'http10' }, fits: hasBody },
-  { stage: 'head', name: 'another ETag each time', action: { type: 'changeEtag' }, fits: ({ answer }) => answer !== 'document' },
-  { stage: 'body', name: 'silence within the body', core: true, action: { type: 'stall', at: 'body', afterBytes: 50 }, clock: 'idle', fits: hasBody },
-  { stage: 'body', name: 'reset within the body', action: { type: 'reset', afterBytes: 50 }, fits: hasBody },
-  { stage: 'body', name: 'body cut short', core: true, action: { type: 'cut', afterBytes: 50 }, fits: hasBody },
-  { stage: 'body', name: 'chunks cut short', action: [{ type: 'chunked' }, { type: 'cut', afterBytes: 50 }], fits: hasBody },
+  { stage: 'head', name: 'another ETag each time', action: { type: 'changeEtag' }, fits: ({ answer }, store) => answer !== 'document' && store !== 'gs' },
+  { stage: 'body', name: 'silence within the body', core: true, action: { type: 'stall', at: 'body', afterBytes: 1 }, clock: 'idle', fits: hasBody },
+  { stage: 'body', name: 'reset within the body', action: { type: 'reset', afterBytes: 1 }, fits: hasBody },
+  { stage: 'body', name: 'body cut short', core: true, action: { type: 'cut', afterBytes: 1 }, fits: hasBody },
+  { stage: 'body', name: 'chunks cut short', action: [{ type: 'chunked' }, { type: 'cut', afterBytes: 1 }], fits: hasBody },
   { stage: 'body', name: 'Content-Length too large', action: { type: 'wrongLength', by: 5 }, fits: hasBody },
   { stage: 'body', name: 'Content-Length too small', action: { type: 'wrongLength', by: -5 }, fits: request => ranged(request) || documents(request) },
   { stage: 'body', name: 'wrong Content-Range', action: { type: 'wrongContentRange' }, fits: ranged },
@@ -50,6 +50,28 @@ const ofS3: readonly Fault[] = [
   { stage: 'body', name: 'slower than the deadline', action: { type: 'trickle', bytesPerTick: 2, tickMs: 50 }, clock: 'deadline', fits: hasBody }
 ]
 
+const sends = (operation: string) => (request: WireRequest): boolean => request.operation === operation
+
+const ofGcs: readonly Fault[] = [
+  { stage: 'head', name: 'status 308 to another host', action: { type: 'redirect', status: 308, to: 'http://127.0.0.1:1/elsewhere' }, final: true, fits: any },
+  { stage: 'head', name: 'status 401', action: { type: 'status', status: 401 }, final: true, fits: any },
+  { stage: 'head', name: 'status 403 (a quota)', action: { type: 'status', status: 403, code: 'userRateLimitExceeded' }, fits: any },
+  { stage: 'head', name: 'a page of a proxy (502)', action: [{ type: 'status', status: 502 }, { type: 'garbage', text: '<html>Bad gateway</html>' }, { type: 'header', name: 'Content-Type', value: 'text/html' }], fits: any },
+  { stage: 'head', name: 'another generation than the live one', action: { type: 'header', name: 'x-goog-generation', value: '7' }, fits: ({ answer }) => answer === 'content' },
+  { stage: 'head', name: 'no generation', action: { type: 'header', name: 'x-goog-generation' }, fits: ({ answer }) => answer === 'content' },
+  { stage: 'head', name: 'a session without a place', action: { type: 'header', name: 'Location' }, fits: sends('uploads.start') },
+  { stage: 'head', name: 'the session is forgotten (410)', action: { type: 'loseSession', status: 410 }, fits: sends('uploads.put') },
+  { stage: 'head', name: 'the session was cancelled (499)', action: { type: 'status', status: 499 }, fits: sends('uploads.put') },
+  { stage: 'head', name: 'nothing of what was sent is stored', action: { type: 'persist', bytes: 0 }, fits: sends('uploads.put') },
+  { stage: 'head', name: 'more is confirmed than was sent', action: { type: 'header', name: 'Range', value: 'bytes=0-99999999' }, fits: ({ label }) => label === 'uploads.query' },
+  { stage: 'body', name: 'a byte that is another one', action: { type: 'flipByte', at: 30 }, fits: ({ answer, ranged }) => answer === 'content' && !ranged },
+  { stage: 'body', name: 'an error inside status 200', action: { type: 'errorInside', code: 'backendError' }, fits: documents },
+  { stage: 'body', name: 'noise instead of JSON', action: { type: 'garbage' }, fits: documents },
+  { stage: 'body', name: 'half a document', action: { type: 'garbage', text: '{"kind":"storage#objects","items":[{"name":"a"' }, fits: documents },
+  { stage: 'body', name: 'a page of a proxy (200)', action: [{ type: 'status', status: 200 }, { type: 'garbage', text: '<html>Log in</html>' }, { type: 'header', name: 'Content-Type', value: 'text/html' }], fits: any },
+  { stage: 'body', name: 'slower than the deadline', action: { type: 'trickle', bytesPerTick: 1, tickMs: 50 }, clock: 'deadline', fits: hasBody }
+]
+
 const ofHttp: readonly Fault[] = [
   { stage: 'body', name: 'slower than the deadline', action: { type: 'trickle', bytesPerTick: 30, tickMs: 50 }, clock: 'deadline', fits: hasBody },
   { stage: 'head', name: 'a redirect to nowhere', action: { type: 'redirect', to: '' }, fits: any },
@@ -62,5 +84,5 @@ const stages: readonly Stage[] = ['connect', 'head', 'body']
 const sorted = (faults: readonly Fault[]): readonly Fault[] => [...faults].sort((a, b) => stages.indexOf(a.stage) - stages.indexOf(b.stage))
 
 export const faultsOf: Readonly<Record<StoreName, readonly Fault[]>> = {
-  s3: sorted([...common, ...ofS3]), http: sorted([...common, ...ofHttp]), 'http without ranges': sorted([...common, ...ofHttp])
+  s3: sorted([...common, ...ofS3]), gs: sorted([...common, ...ofGcs]), http: sorted([...common, ...ofHttp]), 'http without ranges': sorted([...common, ...ofHttp])
 }

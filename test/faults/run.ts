@@ -27,10 +27,12 @@ async function until (condition: () => Promise<boolean>, ms: number): Promise<bo
 async function requestsOf (store: Store, verb: VerbForm, folder: string): Promise<WireRequest[]> {
   const run = `probe-${randomHex(6)}`
   const base = await store.seed(run, false)
-  const fs = store.open({}, false)
+  const fs = store.open(verb.given === undefined ? {} : { retry: { baseMs: 1, maxMs: 4 } }, false)
   await store.resetCounters()
+  if (verb.given !== undefined) await store.addFault(verb.given)
   await verb.run({ fs, base, big: store.big, local: join(folder, run), bucket: `bucket-${run}`, stored: name => store.stored(base, name) })
   await fs.close()
+  await store.clearFaults()
   await store.forget(base)
   const found = new Map<string, WireRequest>()
   for (const request of await store.requests()) {
@@ -40,20 +42,28 @@ async function requestsOf (store: Store, verb: VerbForm, folder: string): Promis
   return [...found.values()]
 }
 
-/** All cases; without `full` the first verb that makes a kind of request meets all faults, and the others the core of them. */
+/**
+ * All cases; without `full` the first verb that makes a kind of request meets all faults, and the others the core of them. For stores
+ * that are brief, of verbs that make the same requests only the first meets any.
+ */
 function casesOf (store: Store, requests: ReadonlyMap<VerbForm, readonly WireRequest[]>, full: boolean): Case[] {
   const cases: Case[] = []
   const covered = new Set<string>()
+  const shown = new Set<string>()
   for (const [verb, made] of requests) {
+    const together = `${made.map(({ label }) => label).join()} ${verb.only?.join()} ${verb.from}`
+    if (!full && store.brief === true && shown.has(together)) continue
+    shown.add(together)
     let first = verb.from === undefined
     for (const request of made) {
-      if (verb.only?.includes(request.operation) === false) continue
+      if (verb.only?.includes(request.label) === false) continue
       const kind = `${request.label} ${verb.from}`
       const all = full || !covered.has(kind)
-      covered.add(kind)
+      covered.add(kind).add(`${request.label} undefined`)
       for (const fault of faultsOf[store.name]) {
         if (!fault.fits(request, store.name) || (!all && fault.core !== true)) continue
         if (fault.unknowing === true && !first) continue
+        if (verb.untimed === true && fault.clock !== undefined) continue
         if (verb.heavy === true && fault.clock !== undefined && !(fault.clock === 'idle' && fault.core === true)) continue // what it moves takes its own time
         const modes = fault.action === 'refused' ? ['lasting'] as const : ['once', 'lasting'] as const
         for (const mode of modes) cases.push({ store: store.name, verb, request, fault, mode })
@@ -91,14 +101,15 @@ async function outcomeOf (work: Promise<void>, violations: string[]): Promise<Re
 const attempts = { once: 4, lasting: 2 }
 
 /**
- * Uploads that may be left. One without parts for each answer to a Create that may have been lost: nobody knows its id. One
+ * Uploads that may be left. One without parts for each answer to a beginning that may have been lost: nobody knows its id. One
  * with parts where its abort fails for good.
  */
-async function checkUploads (store: Store, base: string, { request, mode }: Case, violations: string[]): Promise<void> {
+async function checkUploads (store: Store, base: string, { request, fault, mode }: Case, violations: string[]): Promise<void> {
   const { empty, filled } = await store.uploads(base)
   const { operations } = await store.counters()
-  const unheard = (operations['CreateMultipartUpload'] ?? 0) - (request.operation === 'CreateMultipartUpload' ? 0 : 1)
-  const unaborted = request.operation === 'AbortMultipartUpload' && mode === 'lasting' ? 1 : 0
+  const { begin, abort } = store.uploading
+  const unheard = (operations[begin] ?? 0) - (request.operation === begin ? 0 : 1)
+  const unaborted = request.operation === abort && (mode === 'lasting' || fault.final === true) ? 1 : 0
   if (filled > unaborted) violations.push(`${filled} uploads with parts are left`)
   if (empty > Math.max(0, unheard) + unaborted) violations.push(`${empty} uploads are left`)
 }
@@ -119,13 +130,13 @@ export async function runCase (store: Store, one: Case, number: number, folder: 
   const violations: string[] = []
   const rule = ruleOf(store, one)
   await store.resetCounters()
-  if (rule !== undefined) await store.addFault(rule)
+  for (const each of [verb.given, rule]) if (each !== undefined) await store.addFault(each)
   const began = performance.now()
   const outcome = await outcomeOf(verb.run(scene), violations)
   const milliseconds = performance.now() - began
   const { faults } = await store.counters()
   await store.clearFaults()
-  if (rule !== undefined && faults === 0) violations.push('the fault never came')
+  if (rule !== undefined && faults <= (verb.given === undefined ? 0 : 1)) violations.push('the fault never came')
   // Aborted means settled: the last exchange is over when the verb is, or a moment later on the other side.
   if (!await until(async () => (await store.counters()).inFlight.now === 0, settleMs)) violations.push('a request is still under way')
   if (!refused) await verb.holds?.(scene).catch((error: unknown) => { violations.push(`afterwards: ${(error as Error).message.split('\n')[0]}`) })

@@ -1,15 +1,18 @@
 /** One server with a filesystem on it for one run after another: what a run leaves behind can be told from what was there. */
+import { GcsFileSystem } from '../../implementations/gcs/index.js'
 import { HttpFileSystem } from '../../implementations/http/index.js'
 import { crc32Text } from '../../implementations/s3/read.js'
 import { S3FileSystem } from '../../implementations/s3/index.js'
 import type { FileSystem } from '../../lib/filesystem/filesystem.js'
-import { startFileServer, startS3Server } from '../servers/index.js'
+import { startFileServer, startGcsServer, startS3Server } from '../servers/index.js'
 import type { Counters, FaultRule, RecordedRequest } from '../servers/index.js'
-import { bigContent, content, old, text } from './content.js'
+import { bigContent, content, MiB, old, text } from './content.js'
 import type { Answer, StoreName, WireRequest } from './types.js'
 
 export interface Store {
   readonly name: StoreName
+  /** What verbs make of the same requests is shown by another store every day. */
+  readonly brief?: boolean | undefined
   open (options: Readonly<Record<string, unknown>>, refused: boolean): FileSystem
   /** Objects for one run; the path of their directory. `refused`: where nobody listens. */
   seed (run: string, refused: boolean): Promise<string>
@@ -24,6 +27,8 @@ export interface Store {
   describe (request: RecordedRequest): WireRequest
   /** The requests that a rule must fit to spoil this one. */
   match (request: WireRequest): NonNullable<FaultRule['match']>
+  /** The requests that begin and that give up an upload. */
+  readonly uploading: { readonly begin: string, readonly abort: string }
   /** Uploads below `base` that are neither completed nor aborted: how many have parts, and how many have none. */
   uploads (base: string): Promise<{ readonly empty: number, readonly filled: number }>
   /** Let go of the memory of what a run wrote. */
@@ -33,9 +38,11 @@ export interface Store {
 
 /** Nobody listens there, and nobody may without being root. */
 const nowhere = 'http://127.0.0.1:1'
-const patience = { timeoutMs: 5000, idleTimeoutMs: 2500 }
+const patience = { timeoutMs: 15_000, idleTimeoutMs: 2500 }
 
 const ranged = ({ rawHeaders }: RecordedRequest): boolean => rawHeaders.some((text, at) => at % 2 === 0 && text.toLowerCase() === 'range')
+
+const seeds = { a: content, text, old, 'dir/one': content, 'dir/two': content, 'dir/sub/three': content }
 
 /** As an object that was written with a checksum: whole reads are held to it. */
 function summed (data: Uint8Array | string): Record<string, string> { return { 'x-amz-checksum-crc32': crc32Text(Buffer.from(data)), 'x-amz-checksum-type': 'FULL_OBJECT' } }
@@ -57,8 +64,7 @@ export async function openS3 (): Promise<Store> {
     big: 'test/big',
     open: (options, refused) => new S3FileSystem({ endpoint: refused ? nowhere : endpoint, region, credentials: { accessKeyId, secretAccessKey }, ...patience, ...options }),
     seed: async run => {
-      const objects = { a: content, text, old, 'dir/one': content, 'dir/two': content, 'dir/sub/three': content }
-      for (const [name, data] of Object.entries(objects)) await server.put('test', `${run}/${name}`, data, summed(data))
+      for (const [name, data] of Object.entries(seeds)) await server.put('test', `${run}/${name}`, data, summed(data))
       return `test/${run}`
     },
     stored: (base, name) => server.get('test', `${keyOf(base)}/${name}`),
@@ -72,9 +78,56 @@ export async function openS3 (): Promise<Store> {
       return { operation, label: ranged(request) ? `${operation} of a range` : operation, answer: answerOf(operation), ranged: ranged(request) }
     },
     match: ({ operation }) => ({ operation }),
+    uploading: { begin: 'CreateMultipartUpload', abort: 'AbortMultipartUpload' },
     uploads: async base => {
       const mine = (await server.uploads('test')).filter(({ key }) => key.startsWith(`${keyOf(base)}/`))
       const empty = mine.filter(({ parts }) => Object.keys(parts).length === 0).length
+      return { empty, filled: mine.length - empty }
+    },
+    forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') },
+    close: () => server.close()
+  }
+}
+
+const nothings = new Set(['objects.delete', 'buckets.delete', 'uploads.start', 'uploads.put', 'uploads.query', 'uploads.cancel'])
+const endings: Readonly<Record<string, string>> = { 'uploads.put': 'uploads.put of the last bytes', 'uploads.query': 'uploads.query of the end' }
+
+/** Requests of an upload that name its size make the object, the others are told how much is there. */
+function gcsRequest (request: RecordedRequest): WireRequest {
+  const { operation, rawHeaders } = request
+  const place = rawHeaders[rawHeaders.indexOf('content-range') + 1] ?? ''
+  const ending = place.startsWith('bytes ') && !place.endsWith('/*') ? endings[operation] : undefined
+  if (ending !== undefined) return { operation, label: ending, answer: 'document', ranged: false }
+  const answer = operation === 'objects.getMedia' ? 'content' : nothings.has(operation) ? 'empty' : 'document'
+  return { operation, label: ranged(request) ? `${operation} of a range` : operation, answer, ranged: ranged(request) }
+}
+
+export async function openGcs (): Promise<Store> {
+  const server = await startGcsServer({ buckets: ['test'], rewriteBytes: 4 * MiB })
+  const { endpoint, projectId } = server
+  const keyOf = (base: string): string => base.slice('test/'.length)
+  await server.put('test', 'big', bigContent)
+  return {
+    name: 'gs',
+    brief: true,
+    big: 'test/big',
+    open: (options, refused) => new GcsFileSystem({ apiEndpoint: refused ? nowhere : endpoint, projectId, ...patience, ...options }),
+    seed: async run => {
+      for (const [name, data] of Object.entries(seeds)) await server.put('test', `${run}/${name}`, data)
+      return `test/${run}`
+    },
+    stored: (base, name) => server.get('test', `${keyOf(base)}/${name}`),
+    addFault: rule => server.addFault(rule),
+    clearFaults: () => server.clearFaults(),
+    counters: () => server.counters(),
+    resetCounters: () => server.resetCounters(),
+    requests: () => server.requests(),
+    describe: gcsRequest,
+    match: ({ operation }) => ({ operation }),
+    uploading: { begin: 'uploads.start', abort: 'uploads.cancel' },
+    uploads: async base => {
+      const mine = (await server.uploads('test')).filter(({ key }) => key.startsWith(`${keyOf(base)}/`))
+      const empty = mine.filter(({ persisted }) => persisted === 0).length
       return { empty, filled: mine.length - empty }
     },
     forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') },
@@ -104,6 +157,7 @@ export async function openHttp (ranges: boolean): Promise<Store> {
       return { operation, label, answer: operation === 'HEAD' ? 'head' : page ? 'document' : 'content', ranged: part }
     },
     match: ({ operation, answer }) => operation === 'HEAD' ? { method: 'HEAD' } : { method: 'GET', key: answer === 'content' ? /[^/]$/ : /\/$/ },
+    uploading: { begin: '', abort: '' },
     uploads: async () => ({ empty: 0, filled: 0 }),
     forget: async () => {},
     close: () => server.close()

@@ -2,7 +2,7 @@ import type { FileSystem } from '../../lib/filesystem/filesystem.js'
 import type { ErrorCode } from '../../lib/errors/index.js'
 import type { FaultRule } from '../servers/index.js'
 
-export type StoreName = 's3' | 'http' | 'http without ranges'
+export type StoreName = 's3' | 'gs' | 'http' | 'http without ranges'
 
 /** What the answer to a kind of request carries: nothing of use (a HEAD, a PUT), the content of an object, or a document. */
 export type Answer = 'head' | 'empty' | 'content' | 'document'
@@ -32,6 +32,8 @@ export interface Fault {
   readonly unknowing?: boolean | undefined
   /** One of the few that are shown to every verb by `npm test`; the others only to the first verb that makes such a request. */
   readonly core?: boolean | undefined
+  /** An answer that is not worth another try: what the request was to end may stay. */
+  readonly final?: boolean | undefined
   /** Whether it can happen to such a request. */
   fits (request: WireRequest, store: StoreName): boolean
 }
@@ -58,12 +60,16 @@ export interface VerbForm {
   run (scene: Scene): Promise<void>
   /** What holds however it ends. */
   holds? (scene: Scene): Promise<void>
-  /** Only faults of these requests. @defaultValue all that it makes */
+  /** Only faults of these requests, as the table names them. @defaultValue all that it makes */
   readonly only?: readonly string[] | undefined
   /** It moves mebibytes: its clocks run slower. */
   readonly heavy?: boolean | undefined
   /** Faults come with the nth request of their kind. @defaultValue 1 */
   readonly from?: number | undefined
+  /** It sends so much that a clock takes minutes to run out. */
+  readonly untimed?: boolean | undefined
+  /** What makes it send its requests: a lost answer after which it asks, a store that has no such call. */
+  readonly given?: FaultRule | undefined
 }
 
 export type Mode = 'once' | 'lasting'

@@ -4,12 +4,10 @@ import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Mapper } from '../../lib/index.js'
-import { content, equal, MiB, old, oneOf, pattern, text } from './content.js'
+import { bigContent, content, equal, MiB, old, oneOf, pattern, text } from './content.js'
 import type { Scene, VerbForm } from './types.js'
 
-/** Two parts: the smallest that S3 takes, and a few bytes. */
-const twoParts = pattern(5 * MiB + 100, 4)
-const partBytes = 5 * MiB
+const KiB = 1024
 const enough = new Error('enough')
 
 /** A write of `data` over the object `old`: whole or not at all. */
@@ -25,9 +23,60 @@ function writing (name: string, data: Uint8Array, write: (scene: Scene, path: st
   }
 }
 
-const writingParts = (scene: Scene, path: string): Promise<unknown> => scene.fs.withFile(path, 'w', file => file.write(twoParts), { partBytes })
+/** How a store takes an object in parts, and what it calls that. */
+interface Parts {
+  /** The smallest that it takes. */
+  readonly partBytes: number
+  readonly heavy: boolean
+  /** Requests that are the first of their kind. */
+  readonly first: readonly string[]
+  /** The second part. */
+  readonly second: string
+  /** What makes the object of its parts. */
+  readonly end: string
+  readonly abort: string
+}
 
-export const writes: readonly VerbForm[] = [
+/** Writes of two parts: a whole one and a few bytes. */
+function inParts ({ partBytes, heavy, first, second, end, abort }: Parts): readonly VerbForm[] {
+  const twoParts = pattern(partBytes + 100, 4)
+  const write = (scene: Scene, path: string): Promise<unknown> => scene.fs.withFile(path, 'w', file => file.write(twoParts), { partBytes })
+  return [
+    writing('withFile, in parts', twoParts, write, { only: first, heavy }),
+    writing('withFile, between parts', twoParts, write, { only: [second], from: 2, heavy }),
+    {
+      name: 'withFile, exclusive, in parts',
+      only: [end],
+      from: end === second ? 2 : undefined,
+      heavy,
+      run: async scene => {
+        await scene.fs.withFile(`${scene.base}/new`, 'wx', file => file.write(twoParts), { partBytes })
+        equal((await scene.stored('new'))!, twoParts)
+      },
+      holds: async scene => { oneOf(await scene.stored('new'), undefined, twoParts) }
+    },
+    {
+      name: 'withFile that throws, in parts',
+      only: [abort],
+      heavy,
+      run: async scene => {
+        await assert.rejects(scene.fs.withFile(`${scene.base}/old`, 'w', async file => {
+          await file.write(twoParts)
+          throw enough
+        }, { partBytes }), (error: unknown) => {
+          if (error !== enough) throw error
+          return true
+        })
+      },
+      holds: async scene => { equal((await scene.stored('old'))!, old) }
+    }
+  ]
+}
+
+const partsOfS3 = inParts({ partBytes: 5 * MiB, heavy: true, first: ['CreateMultipartUpload', 'CompleteMultipartUpload'], second: 'UploadPart', end: 'CompleteMultipartUpload', abort: 'AbortMultipartUpload' })
+const partsOfGcs = inParts({ partBytes: 256 * KiB, heavy: false, first: ['uploads.start', 'uploads.put'], second: 'uploads.put of the last bytes', end: 'uploads.put of the last bytes', abort: 'uploads.cancel' })
+
+const plain: readonly VerbForm[] = [
   writing('pipeFile', content, ({ fs }, path) => fs.pipeFile(path, content)),
   {
     name: 'pipeFile, exclusive',
@@ -41,44 +90,12 @@ export const writes: readonly VerbForm[] = [
   writing('pipe', content, ({ fs }, path) => fs.pipe({ [path]: content })),
   writing('writeText', Buffer.from(text), ({ fs }, path) => fs.writeText(path, text)),
   writing('touch', new Uint8Array(0), ({ fs }, path) => fs.touch(path, { truncate: true })),
-  writing('withFile', content, ({ fs }, path) => fs.withFile(path, 'w', file => file.write(content))),
-  writing('withFile, in parts', twoParts, writingParts, { only: ['CreateMultipartUpload', 'CompleteMultipartUpload'], heavy: true }),
-  writing('withFile, between parts', twoParts, writingParts, { only: ['UploadPart'], from: 2, heavy: true }),
-  {
-    name: 'withFile, exclusive, in parts',
-    only: ['CompleteMultipartUpload'],
-    heavy: true,
-    run: async scene => {
-      await scene.fs.withFile(`${scene.base}/new`, 'wx', file => file.write(twoParts), { partBytes })
-      equal((await scene.stored('new'))!, twoParts)
-    },
-    holds: async scene => { oneOf(await scene.stored('new'), undefined, twoParts) }
-  },
-  {
-    name: 'withFile that throws, in parts',
-    only: ['AbortMultipartUpload'],
-    heavy: true,
-    run: async scene => {
-      await assert.rejects(scene.fs.withFile(`${scene.base}/old`, 'w', async file => {
-        await file.write(twoParts)
-        throw enough
-      }, { partBytes }), (error: unknown) => {
-        if (error !== enough) throw error
-        return true
-      })
-    },
-    holds: async scene => { equal((await scene.stored('old'))!, old) }
-  },
-  writing('createWriteStream', content, ({ fs }, path) => pipeline(Readable.from([content]), fs.createWriteStream(path))),
-  writing('writable', content, ({ fs }, path) => Readable.toWeb(Readable.from([content])).pipeTo(fs.writable(path))),
-  writing('transaction', content, ({ fs }, path) => fs.transaction(() => fs.pipeFile(path, content))),
-  writing('put', content, async ({ fs, local }, path) => {
-    await writeFile(local, content)
-    await fs.put(local, path)
-  }),
-  writing('cp', content, ({ fs, base }, path) => fs.cp(`${base}/a`, path)),
-  {
-    name: 'mv',
+  writing('withFile', content, ({ fs }, path) => fs.withFile(path, 'w', file => file.write(content)))
+]
+
+function moving (name: string, more: Partial<VerbForm> = {}): VerbForm {
+  return {
+    name,
     run: async scene => {
       await scene.fs.mv(`${scene.base}/a`, `${scene.base}/moved`)
       equal((await scene.stored('moved'))!, content)
@@ -88,8 +105,33 @@ export const writes: readonly VerbForm[] = [
       const [from, to] = [await scene.stored('a'), await scene.stored('moved')]
       assert.ok(from !== undefined || to !== undefined, 'it is in neither place')
       for (const data of [from, to]) oneOf(data, undefined, content)
-    }
-  },
+    },
+    ...more
+  }
+}
+
+function removing (name: string, more: Partial<VerbForm> = {}): VerbForm {
+  return {
+    name,
+    run: async scene => {
+      await scene.fs.rm(`${scene.base}/dir`, { recursive: true })
+      for (const name of ['dir/one', 'dir/two', 'dir/sub/three']) assert.equal(await scene.stored(name), undefined)
+    },
+    holds: async scene => { equal((await scene.stored('a'))!, content) },
+    ...more
+  }
+}
+
+const others: readonly VerbForm[] = [
+  writing('createWriteStream', content, ({ fs }, path) => pipeline(Readable.from([content]), fs.createWriteStream(path))),
+  writing('writable', content, ({ fs }, path) => Readable.toWeb(Readable.from([content])).pipeTo(fs.writable(path))),
+  writing('transaction', content, ({ fs }, path) => fs.transaction(() => fs.pipeFile(path, content))),
+  writing('put', content, async ({ fs, local }, path) => {
+    await writeFile(local, content)
+    await fs.put(local, path)
+  }),
+  writing('cp', content, ({ fs, base }, path) => fs.cp(`${base}/a`, path)),
+  moving('mv'),
   {
     name: 'rm',
     run: async scene => {
@@ -97,15 +139,24 @@ export const writes: readonly VerbForm[] = [
       assert.equal(await scene.stored('a'), undefined)
     }
   },
-  {
-    name: 'rm of a tree',
-    run: async scene => {
-      await scene.fs.rm(`${scene.base}/dir`, { recursive: true })
-      for (const name of ['dir/one', 'dir/two', 'dir/sub/three']) assert.equal(await scene.stored(name), undefined)
-    },
-    holds: async scene => { equal((await scene.stored('a'))!, content) }
-  },
+  removing('rm of a tree'),
   { name: 'Mapper.set', run: async scene => { await new Mapper(scene.fs, scene.base).set('new', content); equal((await scene.stored('new'))!, content) } }
+]
+
+export const writesOfS3: readonly VerbForm[] = [...plain, ...partsOfS3, ...others]
+
+const notThere = (operation: string): VerbForm['given'] => ({ match: { operation }, action: { type: 'status', status: 501 }, times: Infinity })
+const twoChunks = pattern(256 * KiB + 100, 5)
+const writeTwo = ({ fs }: Scene, path: string): Promise<unknown> => fs.withFile(path, 'w', file => file.write(twoChunks), { partBytes: 256 * KiB })
+
+export const writesOfGcs: readonly VerbForm[] = [
+  ...plain, ...partsOfGcs, ...others,
+  writing('pipeFile of many bytes', bigContent, ({ fs }, path) => fs.pipeFile(path, bigContent), { only: ['uploads.put of the last bytes'], heavy: true, untimed: true }),
+  writing('withFile, asking what has come', twoChunks, writeTwo, { only: ['uploads.query'], given: { match: { operation: 'uploads.put' }, action: { type: 'reset' } } }),
+  writing('withFile, asking how it ended', twoChunks, writeTwo, { only: ['uploads.query of the end'], given: { match: { operation: 'uploads.put', nth: 2 }, action: { type: 'reset' } } }),
+  writing('cp, between calls', bigContent, ({ fs, big }, path) => fs.cp(big, path), { only: ['objects.rewrite'], from: 2 }),
+  moving('mv without moveTo', { only: ['objects.rewrite', 'objects.delete'], given: notThere('objects.move') }),
+  removing('rm of a tree without batches', { only: ['objects.delete'], given: notThere('batch') })
 ]
 
 /** Buckets, and directories that only a listing knows. */

@@ -29,7 +29,7 @@ describe('owners: clients and their connections', function () {
     ]
     for (const work of works) {
       await work()
-      await until(async () => (await brief.counters()).sockets.open === 0)
+      await brief.reached({ sockets: 0 })
     }
     for (let time = 0; time < 60; time++) {
       await fs.readText('test/a')
@@ -73,16 +73,16 @@ describe('owners: clients and their connections', function () {
       const fs = stage.fs(first, { credentials: keys[0]!, shareCredentials: true, idleTimeoutMs: 400, retry: { baseMs: 20 } })
       const actor = await stage.actor(kind)
       await actor.do('beginTicking', fs, 'test/a')
-      await until(async () => await seen(first, 'GetObject') >= 10)
+      await first.reached({ operations: { GetObject: 10 } })
       await first.addFault({ action: { type: 'stall', at: 'headers' }, times: 4 })
-      await until(async () => (await first.counters()).faults === 4)
+      await first.reached({ faults: 4 })
       actor.freeze()
       await first.kill()
       const second = await stage.spawnedS3({ credentials: keys, port: first.port })
       await second.put('test', 'a', 'text')
       await delay(1000) // longer than idleTimeoutMs
       actor.thaw()
-      await until(async () => await seen(second, 'GetObject') >= 10)
+      await second.reached({ operations: { GetObject: 10 } })
       const outcomes = await actor.do<Record<string, number>>('endTicking')
       assert.deepEqual(Object.keys(outcomes), ['fulfilled'])
       assert.equal(await second.get('test', 'tick').then(data => Buffer.from(data!).toString()), 'tick')
@@ -108,7 +108,7 @@ describe('owners: clients and their connections', function () {
     const [one, two] = [stage.fs(server), stage.fs(server)]
     await Promise.all([one.readText('test/a'), two.readText('test/a')])
     await one.close()
-    await until(async () => (await server.counters()).sockets.open === 1)
+    await server.reached({ sockets: 1 })
     assert.equal(await two.readText('test/a'), 'text')
     assert.equal((await server.counters()).sockets.ever, 2)
   })
@@ -134,7 +134,7 @@ describe('owners: clients and their connections', function () {
     const fs = stage.fs(server, { maxConcurrency: 2 })
     await server.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation: 'GetObject' }, times: 2 })
     const stuck = Array.from({ length: 6 }, () => outcome(fs.readText('test/a')))
-    await until(async () => (await server.counters()).faults === 2)
+    await server.reached({ faults: 2 })
     resetForFork()
     const after = Promise.all([1, 2, 3].map(() => fs.readText('test/a')))
     assert.deepEqual(new Set(await Promise.all(stuck)), new Set(['FORKFS_RESET']))
@@ -148,7 +148,7 @@ describe('owners: clients and their connections', function () {
       const actor = await stage.actor(kind)
       await server.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation: 'GetObject' }, times: 1 })
       const stuck = outcome(fs.readText('test/a'))
-      await until(async () => (await server.counters()).faults === 1)
+      await server.reached({ faults: 1 })
       assert.equal(await actor.do('read', fs, 'test/a'), 'text')
       fs.reset()
       assert.equal(await stuck, 'FORKFS_RESET')

@@ -31,10 +31,10 @@ async function linesOf (name: string, args?: readonly string[]): Promise<readonl
 describe('an example', function () {
   this.timeout(2 * millisecondsMost)
 
-  it('reads and writes in memory and on S3 alike', async () => {
+  it('reads and writes in memory, on S3 and on GCS alike', async () => {
     const lines = await linesOf('read-and-write')
     const of = (protocol: string): string[] => lines.filter(line => line.startsWith(`${protocol} `)).map(line => line.slice(protocol.length + 1))
-    for (const [protocol, folder] of [['memory', 'examples'], ['s3', 'data/examples']] as const) {
+    for (const [protocol, folder] of [['memory', 'examples'], ['s3', 'data/examples'], ['gs', 'data/examples']] as const) {
       assert.deepEqual(of(protocol), [
         'read hello, world', 'end world', 'not written: changed my mind', 'line {"id":0}', 'line {"id":1}', 'line {"id":2}',
         `tree ${folder}/greeting.txt ${folder}/logs/today.jsonl`, 'texts 2', 'left false'
@@ -97,6 +97,16 @@ describe('an example', function () {
       child.kill('SIGTERM')
     }
     assert.equal((await ended).code, 0)
+  })
+
+  it('ends in good order when every process of the server gets the signal, as from systemd', async () => {
+    const { child, ended } = start('cluster-server')
+    const announced = createInterface(child.stdout!)[Symbol.asyncIterator]()
+    const next = async (): Promise<number> => Number(/child (\d+)/.exec(String((await announced.next()).value))![1])
+    const children = [await next(), await next()]
+    for (const pid of [...children, child.pid!]) process.kill(pid, 'SIGTERM')
+    const { code, errors } = await ended
+    assert.deepEqual([code, errors], [0, ''])
   })
 
   it('publishes a stream whole or not at all, and sends again what failed', async () => {

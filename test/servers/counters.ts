@@ -27,6 +27,8 @@ export interface Reached {
   readonly inFlight?: number | undefined
   /** At least so many requests by operation name, finished or not. */
   readonly operations?: Readonly<Record<string, number>> | undefined
+  /** At least so many faults that fired. */
+  readonly faults?: number | undefined
 }
 
 /** One request as it arrived. */
@@ -93,7 +95,10 @@ export class CounterSet {
     this.#changed()
   }
 
-  faulted (): void { this.#faults++ }
+  faulted (): void {
+    this.#faults++
+    this.#changed()
+  }
 
   /** The last 1,000 requests, oldest first. */
   recorded (): RecordedRequest[] { return this.#recorded.slice(-recordedMost) }
@@ -125,9 +130,10 @@ export class CounterSet {
     await new Promise<void>(resolve => { this.#waiting.add({ wanted, resolve }) })
   }
 
-  #holds ({ sockets, inFlight, operations = {} }: Reached): boolean {
+  #holds ({ sockets, inFlight, operations = {}, faults = 0 }: Reached): boolean {
     if (sockets !== undefined && sockets !== this.#sockets.size) return false
     if (inFlight !== undefined && inFlight !== this.#inFlight) return false
+    if (faults > this.#faults) return false
     return Object.entries(operations).every(([name, least]) => (this.#operations.get(name) ?? 0) >= least)
   }
 

@@ -1,8 +1,10 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { portChannel } from '../channel.js'
-import type { Channel, Envelope } from '../channel.js'
+import type { Channel } from '../channel.js'
 import { portDataChannel } from '../data-channel.js'
+import { noticeKind, outputVerb } from '../envelope.js'
+import type { Envelope } from '../envelope.js'
 import type { Exit } from '../errors.js'
 import { threadMark } from '../marks.js'
 import type { ResolvedWorkerOptions } from '../options.js'
@@ -67,8 +69,8 @@ function drainable (port: MessagePort, output: Output): Drainable {
     ...channel,
     listen (onMessage, onClose) {
       deliver = message => {
-        if (message.kind === 'notice' && message.verb === 'output') {
-          const { stream, text } = message.body as { stream: 'stdout' | 'stderr', text: string }
+        if (message[0] === noticeKind && message[1] === outputVerb) {
+          const { stream, text } = message[2] as { stream: 'stdout' | 'stderr', text: string }
           output.write(stream, text)
         } else {
           onMessage(message)

@@ -1,55 +1,13 @@
 import assert from 'node:assert/strict'
-import type { GcsFileSystem } from '../../../implementations/gcs/index.js'
-import { code, openFaulty, openStore } from './support.js'
-import type { FaultyStore, Store } from './support.js'
+import { listingSuite } from '../object-store/listing.js'
+import { code, gcs, openFaulty } from './support.js'
+import type { FaultyStore } from './support.js'
 
 const padded = (index: number): string => String(index).padStart(7, '0')
 
 describe('GCS: listing and removing many', function () {
   this.timeout(120_000)
-  let store: Store
-  let fs: GcsFileSystem
-  before(async () => {
-    store = await openStore()
-    fs = store.open()
-  })
-  after(() => store.close())
-
-  for (const count of [0, 1, 1000, 1001]) {
-    it(`lists ${count} objects and removes them`, async () => {
-      const root = `${store.bucket}/many-${count}`
-      const names = Array.from({ length: count }, (_, index) => `${root}/${padded(index)}&<é`)
-      await fs.pipe(new Map(names.map(name => [name, 'x'])))
-      assert.deepEqual(await fs.find(root), names)
-      if (count > 0) assert.deepEqual((await fs.ls(root)).map(({ name }) => name), names)
-      const seen: string[] = []
-      if (count > 0) for await (const { name } of fs.list(root, { recursive: true })) seen.push(name)
-      assert.deepEqual(seen, names)
-      if (count > 0) await fs.rm(names)
-      assert.deepEqual(await fs.find(root), [])
-    })
-  }
-
-  it('lists more directories than fit a page, each once', async () => {
-    const root = `${store.other}/wide`
-    const names = Array.from({ length: 1001 }, (_, index) => `${root}/${padded(index)}`)
-    await fs.pipe(new Map(names.map(name => [`${name}/object`, ''])))
-    const entries = await fs.ls(root)
-    assert.deepEqual(entries.map(({ name }) => name), names)
-    assert.ok(entries.every(({ type }) => type === 'directory'))
-    await fs.rm(root, { recursive: true })
-    assert.equal(await fs.exists(root), false)
-  })
-
-  it('removes what a list names, and says afterwards which was missing', async () => {
-    const at = (name: string): string => `${store.bucket}/gone/${name}`
-    await fs.pipe({ [at('a')]: 'a', [at('b')]: 'b', [at('c')]: 'c' })
-    await assert.rejects(fs.rm(`${store.bucket}/gone`), code('EISDIR'))
-    await fs.rm(at('a'))
-    await assert.rejects(fs.rm(at('a')), code('ENOENT'))
-    await assert.rejects(fs.rm([at('b'), at('a'), at('c')]), code('ENOENT', { path: at('a') }))
-    assert.equal(await fs.exists(`${store.bucket}/gone`), false)
-  })
+  listingSuite(gcs)
 })
 
 describe('GCS: requests of listing and removing', function () {
@@ -87,21 +45,6 @@ describe('GCS: requests of listing and removing', function () {
     await server.clearFaults()
     await server.addFault({ action: { type: 'json', set: { nextPageToken: 'same' } }, match: { operation: 'objects.list', nth: 1 } })
     await assert.rejects(fs.find('test/d'), { name: 'FsError' })
-  })
-
-  it('keeps listings where the option says so, until invalidateCache() or refresh', async () => {
-    await using store = await openFaulty({ buckets: ['bucket'] })
-    await using fs = store.open({ listings: {} })
-    const names = async (refresh = false): Promise<string[]> => (await fs.ls('bucket/d', { refresh })).map(({ name }) => name.slice('bucket/d/'.length))
-    await store.fs.pipeFile('bucket/d/a', 'a')
-    assert.deepEqual(await names(), ['a'])
-    await store.fs.pipeFile('bucket/d/b', 'b')
-    assert.deepEqual(await names(), ['a'])
-    assert.deepEqual(await names(true), ['a', 'b'])
-    await store.fs.pipeFile('bucket/d/c', 'c')
-    assert.deepEqual(await names(), ['a', 'b'])
-    fs.invalidateCache('bucket/d')
-    assert.deepEqual(await names(), ['a', 'b', 'c'])
   })
 
   it('G7: keeps the heap flat over 100,000 keys', async function () {

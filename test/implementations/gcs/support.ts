@@ -1,81 +1,48 @@
-/** The store that the suites of GCS run on: the one of this repository, or another server that the environment names. */
-import { randomBytes } from 'node:crypto'
+/** GCS as the shared suites see it, on the server of this repository or on another one that the environment names. */
 import { createRequire } from 'node:module'
 import type { CommonOptions } from '../../../lib/index.js'
 import { GcsFileSystem } from '../../../implementations/gcs/index.js'
 import type { GcsOptions } from '../../../implementations/gcs/index.js'
 import { startGcsServer } from '../../servers/index.js'
 import type { GcsServer, GcsServerOptions } from '../../servers/index.js'
+import type { Kind } from '../object-store/kind.js'
+import { storesOf } from '../object-store/stores.js'
+import type * as shared from '../object-store/stores.js'
 
-export { code, MiB, pattern } from '../s3/support.js'
+export { code, KiB, MiB, pattern } from '../data.js'
 
 export type Options = GcsOptions & CommonOptions & Record<string, unknown>
-
-export interface Store extends AsyncDisposable {
-  readonly options: Options
-  /** Two empty buckets. */
-  readonly bucket: string
-  readonly other: string
-  open (options?: Options): GcsFileSystem
-  close (): Promise<void>
-}
+export type Store = shared.Store<GcsFileSystem, Options>
+export type FaultyStore = shared.FaultyStore<GcsFileSystem, GcsServer, Options>
 
 /** fake-gcs-server or the like: FORKFS_TEST_GCS_ENDPOINT=http://127.0.0.1:4443 */
 const outside = process.env['FORKFS_TEST_GCS_ENDPOINT']
 
-export function optionsOf ({ endpoint, projectId }: GcsServer): Options {
-  return { apiEndpoint: endpoint, projectId }
+export const gcs: Kind<GcsFileSystem, GcsServer, GcsServerOptions, Options> = {
+  ...storesOf<GcsFileSystem, GcsServer, GcsServerOptions, Options>({
+    start: startGcsServer,
+    optionsOf: ({ endpoint, projectId }) => ({ apiEndpoint: endpoint, projectId }),
+    make: options => new GcsFileSystem(options),
+    empty: { buckets: [] },
+    outside: outside === undefined ? undefined : { apiEndpoint: outside, projectId: 'test-project' }
+  }),
+  protocol: 'gs',
+  aliases: ['gcs'],
+  named: true,
+  operations: { read: 'objects.getMedia', look: 'objects.get', list: 'objects.list', put: 'objects.insert', part: 'uploads.put', cancel: 'uploads.cancel' },
+  words: { forbidden: 'forbidden', busy: 'FORKFS_BACKEND' },
+  framesUploads: true,
+  tellsMissing: true,
+  versions: { kept: { buckets: [{ name: 'kept', versioning: true }] }, named: (path, { etag }) => `${path}#${etag}` },
+  credentials: {
+    service: 'gs:credentials',
+    name: 'token',
+    more: {},
+    from: module => ({ credentialsModule: module, useAuthWithCustomEndpoint: true })
+  }
 }
 
-export async function openStore (): Promise<Store> {
-  const server = outside === undefined ? await startGcsServer({ buckets: [] }) : undefined
-  const options = server === undefined ? { apiEndpoint: outside!, projectId: 'test-project' } : optionsOf(server)
-  const random = randomBytes(5).toString('hex')
-  const [bucket, other] = [`forkfs-${random}-a`, `forkfs-${random}-b`]
-  const opened: GcsFileSystem[] = []
-  const open = (more: Options = {}): GcsFileSystem => {
-    const fs = new GcsFileSystem({ ...options, ...more })
-    opened.push(fs)
-    return fs
-  }
-  const admin = open()
-  await admin.mkdir(bucket)
-  await admin.mkdir(other)
-  const close = async (): Promise<void> => {
-    if (server === undefined) {
-      for (const name of [bucket, other]) {
-        await admin.rm(name, { recursive: true })
-        await admin.rmdir(name)
-      }
-    }
-    await Promise.all(opened.map(fs => fs.close()))
-    await server?.close()
-  }
-  return { options, bucket, other, open, close, [Symbol.asyncDispose]: close }
-}
-
-export interface FaultyStore extends AsyncDisposable {
-  readonly server: GcsServer
-  readonly fs: GcsFileSystem
-  open (options?: Options): GcsFileSystem
-  close (): Promise<void>
-}
-
-/** A server of this repository with faults and counters, and a filesystem on it; short waits. */
-export async function openFaulty (server: GcsServerOptions = {}, options: Options = {}): Promise<FaultyStore> {
-  const running = await startGcsServer(server)
-  const opened: GcsFileSystem[] = []
-  const open = (more: Options = {}): GcsFileSystem => {
-    const fs = new GcsFileSystem({ ...optionsOf(running), retry: { baseMs: 1, maxMs: 20 }, ...options, ...more })
-    opened.push(fs)
-    return fs
-  }
-  const close = async (): Promise<void> => {
-    await Promise.all(opened.map(fs => fs.close()))
-    await running.close()
-  }
-  return { server: running, fs: open(), open, close, [Symbol.asyncDispose]: close }
-}
+export const { openStore, openFaulty, optionsOf } = gcs
 
 /** Whether @google-cloud/storage is installed: the capability that tests of credentials and of the SDK's own view need. */
 export function hasPeer (): boolean {

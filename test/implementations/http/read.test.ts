@@ -54,6 +54,26 @@ describe('http: reading with ranges', () => {
     assert.equal((await server.counters()).requests, 2)
   })
 
+  it('open() with `firstBytes` takes the front, size and version with one request, and pins the rest to it', async () => {
+    const server = await stage.server({ files: { 'a.bin': data, empty: '' } })
+    const fs = stage.fs({ baseUrl: server.endpoint })
+    const file = await fs.open('a.bin', 'r', { cache: 'none', firstBytes: 1000 })
+    assert.equal(file.size, data.length)
+    equalBytes(await file.readRange(10, 20), data.subarray(10, 20))
+    equalBytes(await file.readRange(0, 1000), data.subarray(0, 1000))
+    assert.equal((await server.counters()).requests, 1)
+    equalBytes(await file.readRange(500, 1500), data.subarray(500, 1500))
+    server.put('a.bin', data.slice().reverse())
+    await rejects(file.readRange(0, 10), 'FORKFS_CHANGED')
+    await file.close()
+    equalBytes(await fs.withFile('empty', 'r', empty => empty.readFile(), { firstBytes: 10 }), new Uint8Array(0))
+    await rejects(fs.open('none', 'r', { firstBytes: 10 }), 'ENOENT')
+    await assert.rejects(fs.open('a.bin', 'r', { firstBytes: -1 }), RangeError)
+    await rejects(fs.open('a.bin', 'r', { firstBytes: 10, ifMatch: '"other"' }), 'FORKFS_CHANGED')
+    server.set({ gzip: 'always' })
+    equalBytes(await fs.withFile('a.bin', 'r', encoded => encoded.readFile(), { firstBytes: 10 }), data.slice().reverse())
+  })
+
   it('open() pins its reads and rejects with FORKFS_CHANGED when the file changes underneath', async () => {
     for (const etag of [true, false, 'weak'] as const) {
       const server = await stage.server({ etag })

@@ -7,16 +7,7 @@ import type { CommonOptions } from '../../../lib/filesystem/common-options.js'
 import { startFileServer } from '../../servers/index.js'
 import type { FileServer, FileServerOptions, RecordedRequest } from '../../servers/index.js'
 
-/** Bytes of which no two stretches are alike. */
-export function pattern (length: number, seed = 1): Uint8Array {
-  const data = new Uint8Array(length)
-  let state = seed
-  for (let at = 0; at < length; at++) {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-    data[at] = state >>> 16
-  }
-  return data
-}
+export { pattern } from '../data.js'
 
 /** A server and filesystems on it, gone with the test. */
 export class Stage {

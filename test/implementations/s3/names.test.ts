@@ -111,7 +111,7 @@ describe('S3: names', function () {
   })
 
   it('keeps odd names byte for byte', async () => {
-    const keys = store.real ? oddKeys : [...oddKeys, ...wildKeys]
+    const keys = store.outside ? oddKeys : [...oddKeys, ...wildKeys]
     const root = store.other
     for (const key of keys) await fs.pipeFile(`${root}/${key}`, key)
     const found = await fs.find(root)

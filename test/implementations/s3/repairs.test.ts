@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { resetForFork } from '../../../lib/index.js'
 import type { S3FileSystem } from '../../../implementations/s3/index.js'
 import type { S3Server, S3ServerOptions } from '../../servers/index.js'
+import { gate } from '../../conformance/gate.js'
 import { code, openFaulty } from './support.js'
 import type { Options } from './support.js'
 
@@ -115,74 +115,61 @@ describe('S3: repairs', () => {
     await start({ credentials: [session] })
     const folder = await mkdtemp(join(tmpdir(), 'forkfs-test-'))
     const module = join(folder, 'provider.mjs')
-    await writeFile(module, `
-      globalThis.forkfsTestCalls = 0
-      export default async () => {
-        globalThis.forkfsTestCalls++
-        await new Promise(resolve => setTimeout(resolve, 20))
-        return globalThis.forkfsTestKeys
-      }`)
-    const shared = globalThis as unknown as { forkfsTestKeys?: unknown, forkfsTestCalls?: number }
+    await writeFile(module, 'export default () => globalThis.forkfsTestProvide()')
+    const shared = globalThis as unknown as { forkfsTestProvide?: () => unknown }
+    let calls = 0
+    const refused = gate()
     try {
-      shared.forkfsTestKeys = session
+      shared.forkfsTestProvide = () => {
+        calls++
+        return session
+      }
       const rotating = open({ credentials: undefined, credentialsModule: pathToFileURL(module).href })
       assert.equal(await rotating.readText('test/key'), 'test')
-      assert.equal(shared.forkfsTestCalls, 1)
+      assert.equal(calls, 1)
       await server.setCredentials([{ ...session, expiresAt: Date.now() - 1 }, { accessKeyId: 'temporary-2', secretAccessKey: 'two', sessionToken: 'second' }])
-      shared.forkfsTestKeys = { accessKeyId: 'temporary-2', secretAccessKey: 'two', sessionToken: 'second' }
-      const texts = await Promise.all(Array.from({ length: 40 }, () => rotating.readText('test/key')))
-      assert.ok(texts.every(text => text === 'test'))
-      assert.equal(shared.forkfsTestCalls, 2)
+      shared.forkfsTestProvide = async () => {
+        calls++
+        await refused.opened
+        return { accessKeyId: 'temporary-2', secretAccessKey: 'two', sessionToken: 'second' }
+      }
+      await server.resetCounters()
+      const reading = Array.from({ length: 40 }, () => rotating.readText('test/key'))
+      await server.reached({ operations: { GetObject: 40 } })
+      refused.open()
+      assert.ok((await Promise.all(reading)).every(text => text === 'test'))
+      assert.equal(calls, 2)
       await server.setCredentials([])
       await assert.rejects(rotating.readText('test/key'), code('FORKFS_CREDENTIALS'))
-      const controller = new AbortController()
-      const reason = new Error('enough')
-      shared.forkfsTestKeys = new Promise(() => {})
-      const stuck = open({ credentials: undefined, credentialsModule: pathToFileURL(module).href, timeoutMs: 5000 })
-      const reading = stuck.readText('test/key', { signal: controller.signal })
-      setTimeout(() => { controller.abort(reason) }, 30)
-      await assert.rejects(reading, error => error === reason)
     } finally {
-      delete shared.forkfsTestKeys
-      delete shared.forkfsTestCalls
+      delete shared.forkfsTestProvide
       await rm(folder, { recursive: true })
     }
   })
 
-  it('reads on the version that it saw first, and a version that is named', async () => {
-    await start({ versioning: ['kept'] })
-    const aware = open({ versionAware: true })
-    await fs.pipeFile('kept/key', 'first')
-    const first = await aware.info('kept/key')
-    const file = await aware.open('kept/key', 'r', { cache: 'none' })
-    await fs.pipeFile('kept/key', 'second')
-    assert.equal(await aware.readText('kept/key'), 'first')
-    assert.equal(await file.readFile('utf8'), 'first')
-    await file.close()
-    assert.equal(await fs.readText('kept/key'), 'second')
-    aware.invalidateCache()
-    assert.equal(await aware.readText('kept/key'), 'second')
-    assert.equal(await aware.readText(`kept/key?versionId=${String(first['versionId'])}`), 'first')
-    await aware.pipeFile('kept/key', 'third')
-    assert.equal(await aware.readText('kept/key'), 'third')
-    const writing = await aware.open('kept/key', 'w')
-    await writing.write('fourth')
-    assert.equal(await aware.readText('kept/key'), 'third')
-    await writing.close()
-    assert.equal(await aware.readText('kept/key'), 'fourth')
-    await assert.rejects(aware.readText('kept/key?versionId=none'))
-  })
-
-  it('forgets the versions it saw at reset() and resetForFork(): another owner sees for itself', async () => {
-    await start({ versioning: ['kept'] })
-    const aware = open({ versionAware: true })
-    for (const reset of [() => { aware.reset() }, () => { resetForFork() }]) {
-      await aware.pipeFile('kept/again', 'seen')
-      await aware.info('kept/again')
-      await fs.pipeFile('kept/again', 'newer')
-      assert.equal(await aware.readText('kept/again'), 'seen')
-      reset()
-      assert.equal(await aware.readText('kept/again'), 'newer')
+  it('settles with the reason of a signal while a credential provider does not answer: reads and signatures', async () => {
+    await start()
+    const folder = await mkdtemp(join(tmpdir(), 'forkfs-test-'))
+    const module = join(folder, 'stuck.mjs')
+    await writeFile(module, 'export default () => globalThis.forkfsTestProvide()')
+    const shared = globalThis as unknown as { forkfsTestProvide?: () => unknown }
+    const asked = gate()
+    shared.forkfsTestProvide = () => {
+      asked.open()
+      return new Promise(() => {})
+    }
+    try {
+      const stuck = open({ credentials: undefined, credentialsModule: module, timeoutMs: 5000 })
+      const controller = new AbortController()
+      const { signal } = controller
+      const reason = new Error('enough')
+      const waiting = [stuck.readText('test/key', { signal }), stuck.sign('test/key', { signal })].map(work => assert.rejects(work, error => error === reason))
+      await asked.opened
+      controller.abort(reason)
+      await Promise.all(waiting)
+    } finally {
+      delete shared.forkfsTestProvide
+      await rm(folder, { recursive: true })
     }
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isFsError } from '../../../lib/errors/index.js'
 import { onceDirectory, sweepOnceDirectories } from '../../../lib/locks/index.js'
@@ -94,6 +94,23 @@ describe('onceDirectory() among processes', function () {
     await two.kill()
     assert.equal(await sweepOnceDirectories(directory), 1)
     assert.equal(existsSync(dirname(dirname(path))), false)
+  }))
+
+  it('C7: files of locks that a kill left half-made go with the sweep: of a dead owner at once, without a name when they are old', () => onStage(async stage => {
+    const directory = join(stage.folder, 'copies')
+    const [dead, alive] = await Promise.all([stage.holder(), stage.holder()])
+    const leases = await Promise.all([dead, alive].map(holder => holder.ask<string>({ verb: 'lease', directory: join(stage.folder, 'leases') })))
+    const [ofDead, ofLiving] = await Promise.all(leases.map(path => readFile(path, 'utf8'))) as [string, string]
+    await alive.ask({ verb: 'once', name: 'key', directory })
+    await dead.kill()
+    const locks = join(directory, '.locks')
+    for (const name of ['dead', 'living', 'old', 'new']) await mkdir(join(locks, name), { mode: 0o700 })
+    await writeFile(join(locks, 'dead/.new-1'), ofDead)
+    await writeFile(join(locks, 'living/.new-2'), ofLiving)
+    for (const path of ['old/.new-3', 'new/.new-4', '.new-5']) await writeFile(join(locks, path), ofDead.slice(0, 30))
+    for (const path of ['old/.new-3', '.new-5']) await utimes(join(locks, path), new Date(), new Date(Date.now() - 2 * 60_000))
+    await sweepOnceDirectories(directory)
+    assert.deepEqual((await readdir(locks, { recursive: true })).sort(), ['.key', 'living', 'living/.new-2', 'new', 'new/.new-4'])
   }))
 
   it('C7: a reader never loses a file while others come, leave and are killed at random points', () => onStage(async stage => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { appendFile, readFile, utimes } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { OwnerTag } from '../../../lib/owner/index.js'
 import { handleLeftovers, releaseOwner, sweep, temporaryContext } from '../../../lib/resources/index.js'
@@ -90,6 +90,25 @@ describe('what dead owners leave', function () {
     await sweep()
     withdraw()
     assert.deepEqual([...await namesIn(machine.roots), ...await namesIn(machine.journals)], [])
+  }))
+
+  it('is removed where a kill fell into the making of a journal, or of a lock\'s file, and the dead owner is named; without a name when it is old', () => onMachine(async machine => {
+    const [dead, alive] = await Promise.all([machine.owner(), machine.owner()])
+    for (const owner of [dead, alive]) await owner.ask({ verb: 'journal', data: 'begun' })
+    await dead.kill()
+    const names = await namesIn(machine.journals)
+    const unfinished = names.map(name => join(machine.journals, `.new-${name}`)) // before the last step: rename()
+    for (const [at, path] of unfinished.entries()) await rename(join(machine.journals, names[at]!), path)
+    const record = (await readFile(unfinished.find(path => path.includes(`-${dead.child.pid}.`))!, 'utf8')).split('\n')[0]!
+    const [torn, old] = ['.new-1.0.x.1-aa.jsonl', '.new-1.0.x.1-bb.jsonl'].map(name => join(machine.journals, name)) as [string, string]
+    for (const path of [torn, old]) await writeFile(path, record.slice(0, 40))
+    await utimes(old, new Date(), new Date(Date.now() - 16 * 60_000))
+    const lock = join(machine.journals, '../locks/a')
+    await mkdir(lock, { recursive: true, mode: 0o700 })
+    await writeFile(join(lock, `.new-${dead.child.pid}.0.x.1-cc`), record)
+    assert.deepEqual((await sweep()).failures, [])
+    assert.deepEqual(await namesIn(machine.journals), [`.new-${names.find(name => name.startsWith(`${alive.child.pid}.`))}`, '.new-1.0.x.1-aa.jsonl'].sort())
+    assert.deepEqual(await namesIn(dirname(lock)), [])
   }))
 
   it('A9: survives process.exit() where an exit handler wrote it down', () => onMachine(async machine => {

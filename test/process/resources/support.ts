@@ -1,53 +1,16 @@
 /** Owners that are killed. */
-import { fork, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { forkfsPath } from '../../../lib/owner/private-directory.js'
+import { inTemporaryFolder, ObedientChild, startChild } from '../support.js'
 import type { Command } from './fixtures/owner.child.js'
 
-const file = fileURLToPath(new URL('./fixtures/owner.child.js', import.meta.url))
+const program = fileURLToPath(new URL('./fixtures/owner.child.js', import.meta.url))
 
-interface Reply { readonly id: number, readonly value?: unknown, readonly error?: { readonly code?: string, readonly message: string } }
-
-export class Owner {
-  readonly child: ChildProcess
-  readonly ready: Promise<void>
-  readonly exited: Promise<unknown>
-  /** What it printed on stderr. */
-  stderr = ''
-  #next = 1
-  readonly #waiting = new Map<number, (reply: Reply) => void>()
-
-  constructor (child: ChildProcess) {
-    this.child = child
-    this.exited = once(child, 'exit')
-    this.ready = new Promise(resolve => { this.#waiting.set(0, () => { resolve() }) })
-    child.stderr!.on('data', chunk => { this.stderr += String(chunk) })
-    child.on('message', (reply: Reply) => { this.#waiting.get(reply.id)?.(reply) })
-  }
-
-  ask<T = unknown> (command: Omit<Command, 'id'>): Promise<T> {
-    const id = this.#next++
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, ({ value, error }) => {
-        if (error === undefined) resolve(value as T)
-        else reject(Object.assign(new Error(error.message), { code: error.code }))
-      })
-      this.child.send({ id, ...command }, error => { if (error !== null) reject(error) }) // it was killed meanwhile
-    })
-  }
-
-  async kill (): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
-    await this.exited
-  }
-}
+export type Owner = ObedientChild<Command>
 
 export class Machine {
   readonly folder: string
@@ -59,8 +22,7 @@ export class Machine {
   get journals (): string { return join(forkfsPath(this.folder), 'journal') }
 
   async owner (env: Record<string, string> = {}, via: readonly string[] = []): Promise<Owner> {
-    const options = { env: { ...process.env, FORKFS_TMPDIR: this.folder, ...env }, stdio: ['ignore', 'inherit', 'pipe', 'ipc'] as ['ignore', 'inherit', 'pipe', 'ipc'] }
-    const owner = new Owner(via.length === 0 ? fork(file, options) : spawn(via[0]!, [...via.slice(1), process.execPath, file], options))
+    const owner: Owner = new ObedientChild<Command>(startChild(program, { env, via, stderr: 'pipe' }))
     this.owners.push(owner)
     await owner.ready
     return owner
@@ -68,18 +30,15 @@ export class Machine {
 }
 
 /** A temporary folder that this process and its children take for the machine's. */
-export async function onMachine (fn: (machine: Machine) => Promise<void>): Promise<void> {
-  const machine = new Machine(await mkdtemp(join(tmpdir(), 'forkfs-resources-')))
-  const before = process.env.FORKFS_TMPDIR
-  process.env.FORKFS_TMPDIR = machine.folder
-  try {
-    await fn(machine)
-  } finally {
-    await Promise.all(machine.owners.map(owner => owner.kill()))
-    if (before === undefined) delete process.env.FORKFS_TMPDIR
-    else process.env.FORKFS_TMPDIR = before
-    await rm(machine.folder, { recursive: true, force: true, maxRetries: 5 })
-  }
+export function onMachine (fn: (machine: Machine) => Promise<void>): Promise<void> {
+  return inTemporaryFolder('forkfs-resources-', async folder => {
+    const machine = new Machine(folder)
+    try {
+      await fn(machine)
+    } finally {
+      await Promise.all(machine.owners.map(owner => owner.kill()))
+    }
+  })
 }
 
 /** Nothing there at all counts as an empty folder. */

@@ -95,6 +95,22 @@ for (const kind of kinds) {
       assert.deepEqual(b, new Float64Array([1.5]))
     }))
 
+    it('waits for what a function returns that is no promise but has then()', () => withWorker({ kind }, async worker => {
+      assert.equal(await worker.call(tasks, 'giveThenable', [5]), 5)
+      assert.equal((await failure(worker.call(tasks, 'giveThenable', []))).message, 'no value')
+    }))
+
+    it('answers calls that end at once and calls that wait, each as it ends', () => withWorker({ kind }, async worker => {
+      const order: string[] = []
+      const note = (name: string) => (): void => { order.push(name) }
+      await Promise.all([
+        worker.call(tasks, 'sleep', [30]).then(note('slept')), worker.call(tasks, 'add', [1, 1]).then(note('added')),
+        worker.call(tasks, 'fail', ['type']).then(undefined, note('failed'))
+      ])
+      assert.equal(order.at(-1), 'slept')
+      assert.equal(order.length, 3)
+    }))
+
     it('B18: a signal that is aborted before the call rejects with its reason and sends nothing', () => withWorker({ kind }, async worker => {
       const before = await worker.call<number>(tasks, 'next')
       const reason = new Error('mine')

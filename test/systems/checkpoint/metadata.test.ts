@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { Checkpoint } from '../../../lib/checkpoint/index.js'
+import { localTemporaryPath } from '../../../lib/file/local.js'
 import { code, onStage } from './support.js'
 
 describe('the metadata of a checkpoint', function () {
@@ -62,6 +63,16 @@ describe('the metadata of a checkpoint', function () {
     await Promise.all([here!, there!].map(actor => actor.ask({ verb: 'merge', path, count: 10 })))
     assert.equal(Object.keys(await stage.checkpoint(path).getMetadata()).length, 20)
     assert.ok(((await stage.server.counters()).statuses['412'] ?? 0) > 0, 'they did not meet')
+  }))
+
+  it('C11: rids its directory of what killed writers staged there, when it is old, and of nothing else', () => onStage(async stage => {
+    const path = await stage.local('run', { model: 'm' })
+    const [old, fresh] = [1, 2].map(() => localTemporaryPath(join(path, '.metadata.json'))) as [string, string]
+    const other = localTemporaryPath(join(path, 'model'))
+    for (const staged of [old, fresh, other]) await writeFile(staged, '{"half":')
+    for (const staged of [old, other]) await utimes(staged, new Date(), new Date(Date.now() - 16 * 60_000))
+    await Checkpoint.fromDirectory(path).updateMetadata({ a: 1 })
+    assert.deepEqual((await readdir(path)).sort(), [fresh, other, join(path, '.metadata.json'), join(path, 'model')].map(each => basename(each)).sort())
   }))
 
   it('C11: is the old or the new one after a kill at any moment of a write', () => onStage(async stage => {

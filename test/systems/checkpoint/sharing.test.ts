@@ -174,6 +174,7 @@ describe('a checkpoint read by many', function () {
     assert.deepEqual(await stage.copies(), [])
   }))
 
+  // A few kills. `npm run kill -- --systems checkpoint --kills 1000` has the thousand.
   it('C7: keeps every file for live readers while others come, leave and are killed at random', () => onStage(async stage => {
     const { path } = await stage.persisted('data/runs/1')
     const steady = await stage.actor()

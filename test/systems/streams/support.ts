@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +10,7 @@ import { clearInstanceCache } from '../../../lib/index.js'
 import { forkfsPath } from '../../../lib/owner/private-directory.js'
 import type { StreamOptions } from '../../../lib/streams/index.js'
 import { optionsOf } from '../../implementations/s3/support.js'
+import { inTemporaryFolder } from '../../process/support.js'
 import { startS3Server } from '../../servers/index.js'
 import type { S3Server, S3ServerOptions } from '../../servers/index.js'
 import type { Task } from './fixtures/stream.child.js'
@@ -111,20 +111,17 @@ export class Place {
 }
 
 /** A store with an empty bucket `data`, and a temporary folder that this process and its children use. */
-export async function onPlace (fn: (place: Place) => Promise<void>, server: S3ServerOptions = {}): Promise<void> {
-  const place = new Place(await mkdtemp(join(tmpdir(), 'forkfs-streams-')), await startS3Server({ buckets: ['data'], opaqueEtags: false, ...server }))
-  const before = process.env.FORKFS_TMPDIR
-  process.env.FORKFS_TMPDIR = place.folder
-  try {
-    await fn(place)
-  } finally {
-    await Promise.all(place.children.map(child => child.kill()))
-    if (before === undefined) delete process.env.FORKFS_TMPDIR
-    else process.env.FORKFS_TMPDIR = before
-    await clearInstanceCache()
-    await place.server.close()
-    await rm(place.folder, { recursive: true, force: true })
-  }
+export function onPlace (fn: (place: Place) => Promise<void>, server: S3ServerOptions = {}): Promise<void> {
+  return inTemporaryFolder('forkfs-streams-', async folder => {
+    const place = new Place(folder, await startS3Server({ buckets: ['data'], opaqueEtags: false, ...server }))
+    try {
+      await fn(place)
+    } finally {
+      await Promise.all(place.children.map(child => child.kill()))
+      await clearInstanceCache()
+      await place.server.close()
+    }
+  })
 }
 
 /** Warnings of forkfs, and of signals with too many listeners, while fn runs. */

@@ -8,7 +8,7 @@ function failed (stream: Readable): Promise<never> {
 }
 
 /** Paths that are none, by every kind of verb and on every filesystem. */
-const paths: readonly Row[] = (['s3', 'http', 'memory', 'local'] as const).flatMap(name => {
+const paths: readonly Row[] = (['s3', 'gs', 'http', 'memory', 'local'] as const).flatMap(name => {
   const fs = (place: Place): FileSystem => typeof place[name] === 'function' ? place[name]() : place[name]
   const on = (verb: string, call: (fs: FileSystem) => unknown): Row => [`${name} ${verb}`, 'path', 'TypeError', place => call(fs(place))]
   return [

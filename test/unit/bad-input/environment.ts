@@ -6,7 +6,7 @@ import { secret } from './rows.js'
 import type { Place, Row } from './rows.js'
 
 /** Run with these variables, in an epoch that reads them. */
-async function within (variables: Readonly<Record<string, string>>, call: () => unknown): Promise<unknown> {
+export async function within (variables: Readonly<Record<string, string>>, call: () => unknown): Promise<unknown> {
   const before = { ...process.env }
   Object.assign(process.env, variables)
   resetForFork()
@@ -21,10 +21,10 @@ async function within (variables: Readonly<Record<string, string>>, call: () => 
   }
 }
 
-type Protocol = 's3' | 'http' | 'file' | 'memory'
+type Protocol = 's3' | 'gs' | 'http' | 'file' | 'memory'
 const make = (protocol: Protocol) => (): FileSystem => filesystem(protocol as string) as FileSystem
 
-const variable = (protocol: Protocol, name: string, value: string, error: Row[2] = 'FORKFS_CONFIG', subject = name): Row =>
+export const variable = (protocol: Protocol, name: string, value: string, error: Row[2] = 'FORKFS_CONFIG', subject = name): Row =>
   [`${name}=${value}`, subject, error, () => within({ [name]: value }, make(protocol))]
 
 /** FORKFS_CONFIG names a file with this text; the message names that file. */

@@ -1,11 +1,12 @@
 /** What a table of mistakes is made of. */
 import { FileSystem, filesystem } from '../../../lib/index.js'
 import type { Capabilities, ErrorCode, FileInfo, RangeRead } from '../../../lib/index.js'
-import type { FileServer, S3Server } from '../../servers/index.js'
+import type { FileServer, GcsServer, S3Server } from '../../servers/index.js'
 
 /** Where mistakes are made: everything is there and reachable, so that a mistake that slips through would be seen by a server. */
 export interface Place {
   readonly s3: (options?: Readonly<Record<string, unknown>>) => FileSystem
+  readonly gs: (options?: Readonly<Record<string, unknown>>) => FileSystem
   readonly http: (options?: Readonly<Record<string, unknown>>) => FileSystem
   readonly memory: FileSystem
   readonly local: FileSystem
@@ -13,6 +14,8 @@ export interface Place {
   readonly options: Readonly<Record<string, unknown>>
   /** Holds 'test/a' and no other object. */
   readonly server: S3Server
+  /** Holds 'test/a' and no other object. */
+  readonly gcs: GcsServer
   readonly files: FileServer
   readonly folder: string
 }
@@ -26,15 +29,16 @@ export type Row = readonly [mistake: string, subject: string, error: 'TypeError'
 /** Nobody may repeat it. */
 export const secret = 'hunter2-secret'
 
-export function placeOn (server: S3Server, files: FileServer, folder: string): Place {
+export function placeOn (server: S3Server, gcs: GcsServer, files: FileServer, folder: string): Place {
   const { endpoint, region, accessKeyId, secretAccessKey } = server
   const options = { endpoint, region, credentials: { accessKeyId, secretAccessKey } }
   return {
     s3: more => filesystem('s3', { ...options, ...more }),
+    gs: more => filesystem('gs', { apiEndpoint: gcs.endpoint, ...more }),
     http: more => filesystem('http', { baseUrl: files.endpoint, ...more }),
     memory: filesystem('memory', { name: 'bad-input' }),
     local: filesystem('file'),
-    options, server, files, folder
+    options, server, gcs, files, folder
   }
 }
 

@@ -39,6 +39,25 @@ describe('openWriteHandle()', () => {
     await assert.rejects(file.write('x'), { code: 'FORKFS_CLOSED' })
   })
 
+  it('publishes what was written before close(), also where nobody waited for it', async () => {
+    await using folder = await Folder.make()
+    const { file } = await openIn(folder)
+    const written = Promise.all([file.write('first '), file.write('second')])
+    await file.close()
+    assert.equal(await readFile(folder.file('a'), 'utf8'), 'first second')
+    assert.deepEqual((await written).map(({ bytesWritten }) => bytesWritten), [6, 6])
+  })
+
+  it('publishes nothing where a write that nobody waited for failed', async () => {
+    await using folder = await Folder.make()
+    const broken = new Error('broken')
+    const { file } = await openIn(folder, failing(2, broken))
+    const written = Promise.allSettled([file.write('first '), file.write('second')])
+    await assert.rejects(file.close(), broken)
+    assert.deepEqual((await written).map(({ status }) => status), ['fulfilled', 'rejected'])
+    assert.deepEqual(await folder.names(), [])
+  })
+
   it('takes the further arguments of node:fs as far as they append', async () => {
     await using folder = await Folder.make()
     const { file } = await openIn(folder)

@@ -200,7 +200,9 @@ describe('net: client', () => {
     const trusting = new NetClient({ ...options, ca: cert })
     assert.equal((await trusting.send(secure, signal)).status, 200)
     await trusting.close()
-    await assert.rejects(net.send(secure, signal), { code: 'FORKFS_NETWORK' })
+    const { retries } = net.stats
+    await assert.rejects(net.send(secure, signal), { code: 'FORKFS_NETWORK', retry: 'never' })
+    assert.equal(net.stats.retries, retries) // no further attempt makes it valid
     proxy.close()
   })
 })

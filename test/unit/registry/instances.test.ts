@@ -299,6 +299,26 @@ describe('urlToFs()', () => {
     await assert.rejects(open('/etc/passwd', 'r', { allowedProtocols: ['s3'] }), code('FORKFS_NOT_ALLOWED'))
   })
 
+  it('allows the aliases of an implementation together, but not http with https', async () => {
+    for (const [one, other] of [['file', 'local'], ['gs', 'gcs']] as const) {
+      assert.equal((await urlToFs(`${one}://b/a`, { allowedProtocols: [other] }))[0], (await urlToFs(`${other}://b/a`, { allowedProtocols: [one] }))[0])
+    }
+    await assert.rejects(urlToFs('http://h/a', { allowedProtocols: ['https'] }), code('FORKFS_NOT_ALLOWED'))
+    await assert.rejects(urlToFs('https://h/a', { allowedProtocols: ['http'] }), code('FORKFS_NOT_ALLOWED'))
+    for (const name of ['constructor', '__proto__', 'nosuch', '']) await assert.rejects(urlToFs('file:///a', { allowedProtocols: [name] }), code('FORKFS_NOT_ALLOWED'))
+    await assert.rejects(urlToFs('nosuch://a', { allowedProtocols: ['other'] }), code('FORKFS_NOT_ALLOWED'))
+  })
+
+  it('allows aliases of a registered implementation together, lazy or not, until one of them is another', async () => {
+    const load = async (): Promise<Implementation> => Promise.resolve(Tiny)
+    const lazy = { load }
+    registerImplementation(['lazy-one', 'lazy-two'], lazy)
+    await urlToFs('lazy-one://a', { allowedProtocols: ['lazy-two'] })
+    await urlToFs('lazy-two://a', { allowedProtocols: ['lazy-one'] })
+    registerImplementation('lazy-two', { load }, { clobber: true })
+    await assert.rejects(urlToFs('lazy-two://a', { allowedProtocols: ['lazy-one'] }), code('FORKFS_NOT_ALLOWED'))
+  })
+
   it('refuses what is no URL', async () => {
     for (const bad of ['', 5, null, undefined, {}]) await assert.rejects(urlToFs(bad as never), TypeError)
     await assert.rejects(urlToFs('nope://x'), code('FORKFS_UNKNOWN_PROTOCOL'))

@@ -97,6 +97,18 @@ describe('revive()', () => {
     assert.throws(() => revive(structuredClone(fs), { allowedProtocols: ['s3'] }), code('FORKFS_NOT_ALLOWED'))
   })
 
+  it('holds to allowedProtocols by implementation: aliases are allowed together, unknown types are not', () => {
+    const local = filesystem('file')
+    for (const allowed of ['file', 'local']) {
+      assert.equal(revive(structuredClone(local), { allowedProtocols: [allowed] }), local)
+      assert.equal(revive({ $forkfs: { v: 1, type: 'local' } }, { allowedProtocols: [allowed] }), local)
+    }
+    assert.throws(() => revive(structuredClone(filesystem('http')), { allowedProtocols: ['https'] }), code('FORKFS_NOT_ALLOWED'))
+    for (const type of ['constructor', '__proto__', 'nosuch', 'File']) {
+      assert.throws(() => revive({ $forkfs: { v: 1, type } }, { allowedProtocols: ['file', 'other'] }), code('FORKFS_NOT_ALLOWED'))
+    }
+  })
+
   it('lets a module with credentials through with allowModules, without importing it', () => {
     assert.ok(isFileSystem(revive({ $forkfs: { v: 1, type: 's3', options: { credentialsModule: 'file:///nowhere/none.mjs' } } }, { allowModules: true })))
   })

@@ -152,7 +152,7 @@ describe('startFileServer()', () => {
     assert.equal((await server.counters()).requests, 0)
   })
 
-  it('tells when connections, requests under way and operations have come to what is waited for, and not before', async () => {
+  it('tells when connections, requests under way, operations and faults have come to what is waited for, and not before', async () => {
     await start()
     await server.addFault({ action: { type: 'stall', at: 'headers' } })
     const told: string[] = []
@@ -162,6 +162,9 @@ describe('startFileServer()', () => {
     socket.write('GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\n')
     await waits[1]
     assert.deepEqual(told, ['one'])
+    const spoilt = wait('a fault', { faults: 2 })
+    await server.reached({ faults: 1 })
+    assert.deepEqual(told, ['one'])
     const gone = wait('gone', { sockets: 0, inFlight: 0 })
     await server.reached({ sockets: 1 })
     assert.deepEqual(told, ['one'])
@@ -170,5 +173,9 @@ describe('startFileServer()', () => {
     await ask('/a.txt')
     await waits[0]
     assert.deepEqual(told, ['one', 'gone', 'two'])
+    await server.addFault({ action: { type: 'status', status: 500 } })
+    await ask('/a.txt')
+    await spoilt
+    assert.deepEqual(told, ['one', 'gone', 'two', 'a fault'])
   })
 })
