@@ -1,8 +1,9 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
+import { parseNothing } from '../../lib/net/index.js'
 import type { GcsPath } from './address.js'
 import { encodeSegment, objectPath, queryOf } from './address.js'
 import type { GcsClient } from './client.js'
-import { objectFields, parseJson, parseNothing, parseObject } from './replies.js'
+import { objectFields, parseJson, parseObject } from './replies.js'
 import type { ObjectResource } from './replies.js'
 
 export interface CopyContext {

@@ -1,5 +1,5 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
-import { backoffMs, bulkFailure, overParts, planParts, sleep } from '../../lib/net/index.js'
+import { backoffMs, bulkFailure, overParts, parseNothing, planParts, sleep } from '../../lib/net/index.js'
 import { randomHex } from '../../lib/owner/index.js'
 import { objectPath, queryOf } from './address.js'
 import type { GcsPath } from './address.js'
@@ -7,7 +7,6 @@ import { batchBody, MAX_BATCH, parseBatch } from './batch.js'
 import type { BatchAnswer } from './batch.js'
 import type { GcsClient } from './client.js'
 import { failureOf } from './errors.js'
-import { parseNothing } from './replies.js'
 
 /** Batches of one call under way at once. */
 const LANES = 8

@@ -42,11 +42,6 @@ export function parseJson<T> ({ headers, body }: NetReply): T {
   return parsed as T
 }
 
-/** What answers a delete tells nothing more. @throws FsError FORKFS_PROTOCOL, worth another try, for the page of a proxy that is in the way */
-export function parseNothing ({ status, headers }: NetReply): void {
-  if (status < 300 && /^text\/html\b/i.test(headers['content-type'] ?? '')) throw new FsError('FORKFS_PROTOCOL', 'a page came where the store answers without one', { retry: 'may' })
-}
-
 export function parseObject (reply: NetReply): ObjectResource {
   const resource = parseJson<ObjectResource>(reply)
   if (typeof resource.name !== 'string' || typeof resource.generation !== 'string') throw new FsError('FORKFS_PROTOCOL', 'the store describes an object without its name or generation', { retry: 'may' })

@@ -5,14 +5,14 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ErrorCode } from '../../lib/errors/index.js'
 import type { UploadNote } from '../../lib/filesystem/upload-journal.js'
-import { backoffMs, crc32c, crc32cText, isReset, retryAfterMs, sleep, unlessReset } from '../../lib/net/index.js'
+import { backoffMs, crc32c, crc32cText, isReset, parseNothing, retryAfterMs, sleep, unlessReset } from '../../lib/net/index.js'
 import type { NetReply } from '../../lib/net/index.js'
 import { addFinalizer, allowListeners } from '../../lib/owner/index.js'
 import { objectPath, uploadPath } from './address.js'
 import type { GcsClient } from './client.js'
 import { failureOf } from './errors.js'
 import type { ResolvedGcsOptions } from './options.js'
-import { objectFields, parseNothing, parseObject } from './replies.js'
+import { objectFields, parseObject } from './replies.js'
 import type { ObjectResource } from './replies.js'
 
 /** Chunks that are not the last one are multiples of this. */

@@ -8,7 +8,7 @@ import { readWhole } from '../../lib/filesystem/read-span.js'
 import type { FileInfo, RangeOptions, RangeRead, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from '../../lib/filesystem/types.js'
 import { noteUpload } from '../../lib/filesystem/upload-journal.js'
 import type { Descriptor } from '../../lib/filesystem/descriptor.js'
-import { pagesAhead } from '../../lib/net/index.js'
+import { pagesAhead, parseNothing } from '../../lib/net/index.js'
 import type { NetReply, ReplyHeaders } from '../../lib/net/index.js'
 import { isBucket, needsSdk, parsePath } from './address.js'
 import type { S3Path } from './address.js'
@@ -223,17 +223,17 @@ export class S3Engine extends ObjectEngine<S3Client> {
     this.#at(path)
     const region = await this.client.region(bucket)
     const body = Buffer.from(createBucketBody(region))
-    await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, () => undefined)
+    await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, parseNothing)
   }
 
   override async rmdir (path: string, { signal }: Verb): Promise<void> {
     const { bucket, key } = this.#at(path)
     if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
-    if (key === '') { await this.client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, () => undefined); return }
+    if (key === '') { await this.client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, parseNothing); return }
     const { entries } = await this.#page(bucket, `${key}/`, { 'max-keys': 2 }, signal!)
     if (entries.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
     if (entries.some(entry => entry.key !== `${key}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
-    await this.client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, () => undefined)
+    await this.client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, parseNothing)
   }
 
   override async sign (path: string, { expiresSeconds, method, signal }: SignOptions): Promise<string> {

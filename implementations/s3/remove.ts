@@ -1,4 +1,4 @@
-import { bulkFailure } from '../../lib/net/index.js'
+import { bulkFailure, parseNothing } from '../../lib/net/index.js'
 import type { S3Path } from './address.js'
 import type { S3Client } from './client.js'
 import { failureOfFields } from './errors.js'
@@ -24,7 +24,7 @@ export async function removeObjects (client: S3Client, objects: readonly S3Path[
 }
 
 async function removeOne (client: S3Client, { bucket, key, versionId }: S3Path, signal: AbortSignal): Promise<void> {
-  await client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key, query: canonicalQuery({ versionId }) }, signal, () => undefined)
+  await client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key, query: canonicalQuery({ versionId }) }, signal, parseNothing)
 }
 
 async function removeMany (client: S3Client, bucket: string, objects: readonly S3Path[], signal: AbortSignal): Promise<void> {

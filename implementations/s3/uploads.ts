@@ -1,5 +1,5 @@
 import type { UnfinishedUpload } from '../../lib/filesystem/types.js'
-import { isReset, unlessReset } from '../../lib/net/index.js'
+import { isReset, parseNothing, unlessReset } from '../../lib/net/index.js'
 import type { S3Client, S3Request } from './client.js'
 import { completeBody, parseComplete, parseInitiate, parseUploads } from './replies.js'
 import type { CompleteReply, UploadedPart } from './replies.js'
@@ -44,7 +44,7 @@ export async function finishUpload (
 export async function endUpload ({ client, bucket, key }: UploadTarget, id: string, signal: AbortSignal): Promise<void> {
   if (isReset(signal)) return
   const request: S3Request = { operation: 'AbortMultipartUpload', method: 'DELETE', bucket, key, query: canonicalQuery({ uploadId: id }), pardon: ({ status }) => status === 404 }
-  await unlessReset(signal, own => client.call(request, own, () => undefined))
+  await unlessReset(signal, own => client.call(request, own, parseNothing))
 }
 
 /** ListMultipartUploads, page by page. MinIO answers only to a prefix that is a whole key. */

@@ -15,6 +15,7 @@ export { CredentialSource, moduleProvider, parentProvider } from './credential-s
 export type { CredentialKind, CredentialProvider, CredentialSourceOptions } from './credential-source.js'
 export { placeOf, readObjectBeginning, readObjectRange } from './object-read.js'
 export type { ObjectReader } from './object-read.js'
+export { parseNothing } from './nothing.js'
 export { pagesAhead } from './pages.js'
 export type { TokenPage } from './pages.js'
 export { isReset, unlessReset } from './clean-up.js'

@@ -1,4 +1,5 @@
 /** The faults of the table: what a network, a proxy or a store can do to one exchange. */
+import type { FaultAction } from '../servers/index.js'
 import type { Fault, Stage, StoreName, WireRequest } from './types.js'
 
 const any = (): boolean => true
@@ -39,6 +40,9 @@ const common: readonly Fault[] = [
   { stage: 'body', name: 'slow, within the deadline', action: { type: 'trickle', bytesPerTick: 100, tickMs: 5 }, fits: hasBody }
 ]
 
+/** Status 200 and words for people, in the place of what was asked for. */
+const page: readonly FaultAction[] = [{ type: 'status', status: 200 }, { type: 'garbage', text: '<html>Log in</html>' }, { type: 'header', name: 'Content-Type', value: 'text/html' }]
+
 const ofS3: readonly Fault[] = [
   { stage: 'head', name: 'status 301 to another region', action: { type: 'redirect', region: 'eu-north-1' }, fits: any },
   { stage: 'head', name: 'status 307 to another host', action: { type: 'redirect', to: 'http://127.0.0.1:1/elsewhere' }, fits: any },
@@ -46,6 +50,7 @@ const ofS3: readonly Fault[] = [
   { stage: 'body', name: 'an error inside status 200', action: { type: 'errorInside', code: 'InternalError' }, fits: documents },
   { stage: 'body', name: 'noise instead of XML', action: { type: 'garbage' }, fits: documents },
   { stage: 'body', name: 'half a document', action: { type: 'garbage', text: '<?xml version="1.0"?><ListBucketResult><Contents><Key>a</Key>' }, fits: documents },
+  { stage: 'body', name: 'a page of a proxy (200)', action: [...page, { type: 'header', name: 'ETag' }], fits: ({ answer }) => answer !== 'head' },
   { stage: 'body', name: 'XML with entities', action: { type: 'entities' }, fits: documents },
   { stage: 'body', name: 'slower than the deadline', action: { type: 'trickle', bytesPerTick: 2, tickMs: 50 }, clock: 'deadline', fits: hasBody }
 ]
@@ -68,7 +73,7 @@ const ofGcs: readonly Fault[] = [
   { stage: 'body', name: 'an error inside status 200', action: { type: 'errorInside', code: 'backendError' }, fits: documents },
   { stage: 'body', name: 'noise instead of JSON', action: { type: 'garbage' }, fits: documents },
   { stage: 'body', name: 'half a document', action: { type: 'garbage', text: '{"kind":"storage#objects","items":[{"name":"a"' }, fits: documents },
-  { stage: 'body', name: 'a page of a proxy (200)', action: [{ type: 'status', status: 200 }, { type: 'garbage', text: '<html>Log in</html>' }, { type: 'header', name: 'Content-Type', value: 'text/html' }], fits: any },
+  { stage: 'body', name: 'a page of a proxy (200)', action: [...page, { type: 'header', name: 'x-goog-generation' }], fits: any },
   { stage: 'body', name: 'slower than the deadline', action: { type: 'trickle', bytesPerTick: 1, tickMs: 50 }, clock: 'deadline', fits: hasBody }
 ]
 
