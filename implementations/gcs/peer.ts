@@ -3,6 +3,7 @@
  * installed SDK uses itself, signed URLs from the SDK. Loaded on first use; only the shapes that are used are written down here.
  */
 import { FsError } from '../../lib/errors/fs-error.js'
+import { findPeer } from '../../lib/net/find-peer.js'
 
 export interface AuthClient {
   getRequestHeaders (url?: string): Promise<Readonly<Record<string, string>>>
@@ -41,29 +42,12 @@ export interface StorageOptions {
   readonly keyFilename?: string
 }
 
-type Require = ReturnType<typeof import('node:module').createRequire>
-
 const name = '@google-cloud/storage'
 
-function isMissing (error: unknown): boolean { return (error as { code?: unknown } | null)?.code === 'MODULE_NOT_FOUND' }
-
-/** What `require` finds from here, else from where the program runs: a bundle has no node_modules beside it. */
-function locate (): { readonly require: Require, readonly path: string } {
-  const { createRequire } = process.getBuiltinModule('node:module')
-  let failure: unknown
-  const here: string | undefined = import.meta.url // empty in a bundle that is CommonJS
-  for (const from of [here, `${process.cwd()}/forkfs.js`]) {
-    if (from === undefined) continue
-    const require = createRequire(from)
-    try {
-      const path = require.resolve(name)
-      return { require: createRequire(path), path }
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      failure = error
-    }
-  }
-  throw new FsError('FORKFS_MISSING_PEER', `credentials (all but \'anonymous\') and signed URLs need the Google Cloud SDK: npm install ${name}@7`, { protocol: 'gs', cause: failure })
+function locate (): NonNullable<ReturnType<typeof findPeer>> {
+  const found = findPeer(name)
+  if (found === undefined) throw new FsError('FORKFS_MISSING_PEER', `credentials (all but 'anonymous') and signed URLs need the Google Cloud SDK: npm install ${name}@7`, { protocol: 'gs' })
+  return found
 }
 
 /** Not @google-cloud/storage itself, which takes three times as long. @throws FsError FORKFS_MISSING_PEER that names what to install */

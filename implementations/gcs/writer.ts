@@ -160,7 +160,7 @@ export class UploadWriter implements StagedWriter {
     this.#session ??= Session.begin(this.#target, undefined)
     const session = await this.#session
     this.#check()
-    this.#sending = session.deliver(data, start, undefined).then(() => {}, (error: unknown) => { this.#failure ??= { error } })
+    this.#sending = session.deliver(data, start, undefined).then(() => { this.#buffer.giveBack(data) }, (error: unknown) => { this.#failure ??= { error } })
   }
 
   async commit (): Promise<FileInfo> {
@@ -187,7 +187,7 @@ export class UploadWriter implements StagedWriter {
     if (this.#ended) return
     this.#ended = true
     this.#failure ??= { error: reason }
-    this.#buffer.drain()
+    this.#buffer.drop()
     const session = await this.#session?.catch(() => undefined)
     if (session === undefined) return
     await session.cancel(reason)

@@ -274,6 +274,7 @@ export class UploadWriter implements StagedWriter {
     const upload = await this.#upload
     this.#check()
     const sending: Promise<void> = upload.part(number, data)
+      .then(() => { this.#buffer.giveBack(data) })
       .catch((error: unknown) => { this.#failure ??= { error } })
       .finally(() => { this.#sending.delete(sending) })
     this.#sending.add(sending)
@@ -304,7 +305,7 @@ export class UploadWriter implements StagedWriter {
     if (this.#ended) return
     this.#ended = true
     this.#failure ??= { error: reason }
-    this.#buffer.drain()
+    this.#buffer.drop()
     const upload = await this.#upload?.catch(() => undefined)
     if (upload === undefined) return
     upload.stop(reason)

@@ -1,7 +1,10 @@
 /**
- * CRC-32C (Castagnoli, RFC 3720 B.4), which Google Cloud Storage keeps of every object. Node has CRC-32 only: here eight bytes
- * are looked up at a time, at about twice the cost of zlib.crc32 (0.8 CPU-seconds per GiB; WebAssembly gains a tenth of that).
+ * CRC-32C (Castagnoli, RFC 3720 B.4), which Google Cloud Storage keeps of every object. Node has CRC-32 only. Where the optional peer
+ * @node-rs/crc32 is installed the processor's own instruction does it, at a fifth of the cost of what is done here otherwise: eight bytes are
+ * looked up at a time, at about twice the cost of zlib.crc32 (0.8 CPU-seconds per GiB; WebAssembly gains a tenth of that).
  */
+import { findPeer } from './find-peer.js'
+
 const polynomial = 0x82f63b78
 const slices = 8
 
@@ -21,8 +24,27 @@ function createTables (): Int32Array {
 const none = new Int32Array(0)
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
+type Sum = (data: Uint8Array, before?: number) => number
+
+function nativeSum (): Sum | undefined {
+  try {
+    const peer = findPeer('@node-rs/crc32')
+    return (peer?.require(peer.path) as { readonly crc32c: Sum } | undefined)?.crc32c
+  } catch {
+    return undefined // not for this machine
+  }
+}
+
+let sum: Sum | undefined
+
 /** The CRC-32C of bytes, an unsigned number; `before` is that of the bytes in front of them. */
 export function crc32c (data: Uint8Array, before = 0): number {
+  sum ??= nativeSum() ?? plainCrc32c
+  return sum(data, before)
+}
+
+/** The same where nothing is installed. */
+export function plainCrc32c (data: Uint8Array, before = 0): number {
   const t = tables ??= createTables()
   let crc = ~before
   let at = 0

@@ -1,9 +1,15 @@
 import type { Bytes } from '../filesystem/types.js'
 import { allocate } from './memory.js'
 
-/** Collects chunks until a part is full. A small object never needs the memory of a whole part: the buffer grows to it. */
+/**
+ * Collects chunks until a part is full. A small object never needs the memory of a whole part: the buffer grows to it. The memory of parts
+ * that have been sent serves again, since fresh memory costs more than what is copied into it.
+ */
 export class PartBuffer {
   #bytes: Bytes | undefined
+  #spare: Bytes[] = []
+  /** Of the last whole part: the next one is given as much at once. */
+  #lastCapacity = 0
   #filled = 0
 
   get filled (): number { return this.#filled }
@@ -20,14 +26,29 @@ export class PartBuffer {
   /** What was collected; the buffer is empty afterwards. */
   drain (): Uint8Array {
     const data = this.#bytes?.subarray(0, this.#filled) ?? new Uint8Array(0)
+    this.#lastCapacity = this.#filled
     this.#bytes = undefined
     this.#filled = 0
     return data
   }
 
+  /** A part that came from drain() and that nobody reads any more. */
+  giveBack (part: Uint8Array): void { this.#spare.push(new Uint8Array(part.buffer as ArrayBuffer)) }
+
+  /** Let go of all memory. */
+  drop (): void {
+    this.drain()
+    this.#spare = []
+  }
+
   #reserve (needed: number, capacity: number): void {
     const before = this.#bytes
     if (before !== undefined && before.length >= needed) return
+    if (before === undefined && this.#lastCapacity === capacity) {
+      const spare = this.#spare.pop()
+      this.#bytes = spare !== undefined && spare.length >= capacity ? spare : allocate(capacity)
+      return
+    }
     const grown = allocate(Math.min(capacity, Math.max(needed, (before?.length ?? 0) * 4, 64 * 1024)))
     if (before !== undefined) grown.set(before.subarray(0, this.#filled))
     this.#bytes = grown

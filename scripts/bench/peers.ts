@@ -9,7 +9,7 @@ import { cacheFolder, findProgram, packageVersion } from './places.js'
 const run = promisify(execFile)
 
 /** Also those that the repository tests with: it may be used without them. opendal is held at the newest version whose binary loads on Debian 12. */
-const packages = ['@aws-sdk/client-s3@^3.1169.0', '@aws-sdk/lib-storage@^3.1169.0', '@smithy/undici-http-handler@^3.2.4', 'minio@^8.0.7', 'opendal@0.49.2', '@google-cloud/storage@^7.22.0']
+const packages = ['@aws-sdk/client-s3@^3.1169.0', '@aws-sdk/lib-storage@^3.1169.0', '@smithy/undici-http-handler@^3.2.4', 'minio@^8.0.7', 'opendal@0.49.2', '@google-cloud/storage@^7.22.0', '@node-rs/crc32@^1.10.8']
 const pythonPeers = ['webdataset', 's3fs', 'gcsfs', 'obstore', 'joblib', 'numpy']
 
 async function show (command: string, args: readonly string[], cwd: string): Promise<void> {

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
+import { plainCrc32c } from '../../../lib/net/crc32c.js'
 import { crc32c, crc32cText, joinCrc32c } from '../../../lib/net/index.js'
 
 /** Bit by bit, as RFC 3720 defines it. */
@@ -19,7 +25,7 @@ describe('crc32c()', () => {
       [new Uint8Array(0), 0], [Buffer.from('123456789'), 0xe3069283], [new Uint8Array(32), 0x8a9136aa], [new Uint8Array(32).fill(255), 0x62a8ab43],
       [ascending, 0x46dd794e], [ascending.toReversed(), 0x113fdb5c]
     ]
-    for (const [data, expected] of values) assert.equal(crc32c(data), expected)
+    for (const [data, expected] of values) assert.deepEqual([crc32c(data), plainCrc32c(data)], [expected, expected])
   })
 
   it('gives the same for any length, alignment and division', () => {
@@ -29,6 +35,7 @@ describe('crc32c()', () => {
       const placed = memory.subarray(offset)
       const whole = slow(data)
       assert.equal(crc32c(placed), whole)
+      assert.equal(plainCrc32c(placed), whole)
       const [first, second] = [placed.subarray(0, cut), placed.subarray(cut)]
       assert.equal(crc32c(second, crc32c(first)), whole)
       assert.equal(joinCrc32c(crc32c(first), crc32c(second), second.length), whole)
@@ -44,4 +51,24 @@ describe('crc32c()', () => {
   it('is written as base64, the highest byte first', () => {
     assert.equal(crc32cText(crc32c(Buffer.from('hello'))), 'mnG7TA==')
   })
+
+  for (const [what, source, expected] of [
+    ['uses the optional peer where the program runs', 'exports.crc32c = () => 7', 7],
+    ['does without a peer that is not for this machine', 'throw new Error()', 0xe3069283]
+  ] as const) {
+    it(what, async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'forkfs-crc32c-'))
+      try {
+        const peer = join(folder, 'node_modules/@node-rs/crc32')
+        await mkdir(peer, { recursive: true })
+        await writeFile(join(peer, 'index.js'), source)
+        const url = new URL('../../../lib/net/crc32c.js', import.meta.url).href
+        const program = `import { crc32c } from '${url}'; console.log(crc32c(Buffer.from('123456789')))`
+        const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { cwd: folder })
+        assert.equal(Number(stdout), expected)
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    })
+  }
 })
