@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
 /** Bytes that differ from place to place and from seed to seed. */
-export function pattern (length: number, seed = 1): Uint8Array {
+export function pattern (length: number, seed = 1): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length)
   let state = Math.imul(seed, 2654435761) >>> 0
   for (let at = 0; at < length; at++) {

@@ -1,18 +1,8 @@
 /** What the objects of the table hold, and how it is compared. */
 import assert from 'node:assert/strict'
+import { MiB, pattern } from '../implementations/data.js'
 
-export const MiB = 1024 * 1024
-
-/** Bytes that differ from place to place and from seed to seed. */
-export function pattern (length: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(length)
-  let state = seed * 2654435761 >>> 0
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    bytes[i] = state >>> 24
-  }
-  return bytes
-}
+export { MiB, pattern }
 
 export const content = pattern(1000)
 export const old = pattern(700, 2)

@@ -184,15 +184,4 @@ export async function seen (server: S3Server, operation: string): Promise<number
   return (await server.counters()).operations[operation] ?? 0
 }
 
-export const MiB = 1024 * 1024
-
-/** Bytes of which no two stretches are alike. */
-export function pattern (length: number, seed = 1): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let state = Math.imul(seed, 2654435761) >>> 0
-  for (let at = 0; at < length; at++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    bytes[at] = state >>> 24
-  }
-  return bytes
-}
+export { MiB, pattern } from '../implementations/data.js'

@@ -5,6 +5,7 @@ import { localInfo, readLocalRange } from '../../../lib/file/local.js'
 import type { RangeSource } from '../../../lib/file/source.js'
 import type { Bytes, StagedWriter } from '../../../lib/filesystem/types.js'
 
+export { pattern } from '../../conformance/bytes.js'
 export { gate } from '../../conformance/gate.js'
 
 /** A folder of the test's own; `await using` removes it. */
@@ -23,13 +24,6 @@ export class Folder {
   async names (): Promise<string[]> { return (await readdir(this.path)).sort() }
 
   async [Symbol.asyncDispose] (): Promise<void> { await rm(this.path, { recursive: true, force: true }) }
-}
-
-/** Bytes that differ from place to place: a shifted answer shows. */
-export function pattern (length: number): Bytes {
-  const bytes = new Uint8Array(length)
-  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >>> 8) * 7 + (i >>> 16)) & 0xff
-  return bytes
 }
 
 /** A source over a real file that counts, and can be held, broken or reset. */

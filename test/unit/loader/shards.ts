@@ -121,14 +121,7 @@ export function concat (chunks: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-export function pattern (length: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(length)
-  for (let at = 0, value = seed; at < length; at++) {
-    value = Math.imul(value, 1103515245) + 12345 | 0
-    bytes[at] = value >>> 16
-  }
-  return bytes
-}
+export { pattern } from '../../conformance/bytes.js'
 
 /** [key, { name: text }] of each sample. */
 export function texts (samples: readonly ReadSample[]): Array<[string, Record<string, string>]> {
