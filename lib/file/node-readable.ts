@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { FsError } from '../errors/index.js'
 import type { ByteReader } from './byte-reader.js'
 import { expectInteger, MiB } from './expect.js'
@@ -33,10 +33,12 @@ export function nodeReadable (reader: Openable<ByteReader>, options: NodeReadabl
   if (end !== Infinity) expectInteger('end', end, 0)
   expectInteger('highWaterMark', highWaterMark, 1)
   if (start > end) throw new RangeError(`Expected \`start\` to be at most \`end\` (${end}), got \`${start}\` (number)`)
-  return new ByteReadable(reader, start, end + 1, highWaterMark, signal)
+  return new ByteReadable(reader, start, end + 1, highWaterMark, signal).stream
 }
 
-class ByteReadable extends Readable {
+/** What fills a stream. No subclass: node:stream is loaded with the first one, not with the package. */
+class ByteReadable {
+  readonly stream: Readable
   readonly #what: Openable<ByteReader>
   readonly #controller = new AbortController()
   readonly #end: number
@@ -47,32 +49,34 @@ class ByteReadable extends Readable {
   #reading: Promise<void> = Promise.resolve()
 
   constructor (what: Openable<ByteReader>, start: number, end: number, chunkBytes: number, signal: AbortSignal | undefined) {
-    super({ highWaterMark: chunkBytes })
+    const { Readable } = process.getBuiltinModule('node:stream')
+    this.stream = new Readable({ highWaterMark: chunkBytes, read: () => { this.#read() }, destroy: (error, done) => { this.#destroy(error, done) } })
     this.#what = what
     this.#position = start
     this.#end = end
     this.#chunkBytes = chunkBytes
     this.#signal = signal
     if (typeof what !== 'function') this.#reader = what
-    if (signal?.aborted === true) this.destroy(signal.reason as Error)
+    if (signal?.aborted === true) this.stream.destroy(signal.reason as Error)
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  override _read (): void {
+  #read (): void {
+    const { stream } = this
     this.#reading = this.#next().then(
-      chunk => { if (!this.destroyed) this.push(chunk) },
-      (error: unknown) => { this.destroy(error as Error) }
+      chunk => { if (!stream.destroyed) stream.push(chunk) },
+      (error: unknown) => { stream.destroy(error as Error) }
     )
   }
 
-  override _destroy (error: Error | null, done: (error?: Error | null) => void): void {
+  #destroy (error: Error | null, done: (error?: Error | null) => void): void {
     this.#signal?.removeEventListener('abort', this.#abort)
     const reason = error ?? new FsError('FORKFS_CLOSED', 'the stream was destroyed', { path: this.#reader?.path })
     this.#controller.abort(reason)
     this.#reading.then(() => this.#reader?.close(reason)).then(() => { done(error) }, (failure: unknown) => { done(error ?? failure as Error) })
   }
 
-  readonly #abort = (): void => { this.destroy(this.#signal?.reason as Error) }
+  readonly #abort = (): void => { this.stream.destroy(this.#signal?.reason as Error) }
 
   async #next (): Promise<Buffer | null> {
     const { signal } = this.#controller

@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { FsError } from '../errors/index.js'
 import type { StagedWriter } from '../filesystem/types.js'
 import { expectInteger, MiB, nothing } from './expect.js'
@@ -25,13 +25,14 @@ export interface NodeWritableOptions {
 export function nodeWritable (staged: Openable<StagedWriter>, options: NodeWritableOptions): Writable {
   const { highWaterMark = MiB } = options
   expectInteger('highWaterMark', highWaterMark, 1)
-  return new StagedWritable(staged, options, highWaterMark)
+  return new StagedWritable(staged, options, highWaterMark).stream
 }
 
 type Done = (error?: Error | null) => void
-interface Waiting { readonly chunk: unknown, readonly encoding: BufferEncoding }
 
-class StagedWritable extends Writable {
+/** What takes from a stream. No subclass: node:stream is loaded with the first one, not with the package. */
+class StagedWritable {
+  readonly stream: Writable
   readonly #what: Openable<StagedWriter>
   readonly #options: NodeWritableOptions
   readonly #controller = new AbortController()
@@ -40,31 +41,30 @@ class StagedWritable extends Writable {
   #published = false
 
   constructor (what: Openable<StagedWriter>, options: NodeWritableOptions, highWaterMark: number) {
-    super({ highWaterMark })
+    const { Writable } = process.getBuiltinModule('node:stream')
+    this.stream = new Writable({
+      highWaterMark,
+      write: (chunk, encoding, done) => { this.#work(staged => staged.write(bytesOf(chunk, encoding)), done) },
+      writev: (waiting, done) => { this.#work(staged => staged.write(Buffer.concat(waiting.map(({ chunk, encoding }) => bytesOf(chunk, encoding)))), done) },
+      final: done => { this.#finish(done) },
+      destroy: (error, done) => { this.#destroy(error, done) }
+    })
     this.#what = what
     this.#options = options
     if (typeof what !== 'function') this.#staged = what
     const { signal } = options
-    if (signal?.aborted === true) this.destroy(signal.reason as Error)
+    if (signal?.aborted === true) this.stream.destroy(signal.reason as Error)
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  override _write (chunk: unknown, encoding: BufferEncoding, done: Done): void {
-    this.#work(staged => staged.write(bytesOf(chunk, encoding)), done)
-  }
-
-  override _writev (waiting: readonly Waiting[], done: Done): void {
-    this.#work(staged => staged.write(Buffer.concat(waiting.map(({ chunk, encoding }) => bytesOf(chunk, encoding)))), done)
-  }
-
-  override _final (done: Done): void {
+  #finish (done: Done): void {
     this.#work(async staged => {
       await staged.commit()
       this.#published = true
     }, done)
   }
 
-  override _destroy (error: Error | null, done: Done): void {
+  #destroy (error: Error | null, done: Done): void {
     const { signal, release, path } = this.#options
     signal?.removeEventListener('abort', this.#abort)
     const reason = error ?? new FsError('FORKFS_CLOSED', 'the stream was destroyed before it ended', { path })
@@ -72,7 +72,7 @@ class StagedWritable extends Writable {
     this.#drop(reason).then(() => { done(error) }, (failure: unknown) => { done(error ?? failure as Error) }).finally(() => release?.())
   }
 
-  readonly #abort = (): void => { this.destroy(this.#options.signal?.reason as Error) }
+  readonly #abort = (): void => { this.stream.destroy(this.#options.signal?.reason as Error) }
 
   #work (work: (staged: StagedWriter) => Promise<unknown>, done: Done): void {
     const run = async (): Promise<void> => {
