@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collectGarbage } from '../../garbage.js'
 import { GcsFileSystem } from '../../../implementations/gcs/index.js'
 import { spawnGcsServer } from '../../servers/index.js'
 import { MiB, optionsOf } from './support.js'
@@ -9,12 +8,9 @@ import { MiB, optionsOf } from './support.js'
 const total = Number(process.env['FORKFS_TEST_KEYS'] ?? 30_000)
 const perDirectory = 1000
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
 /** What is still held when everything that can be collected is, in bytes: in the heap, and outside of it (bodies of pages under way among it). */
 function held (): { heap: number, outside: number } {
-  collect()
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return { heap: heapUsed, outside: external }
 }

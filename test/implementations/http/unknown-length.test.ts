@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { collectGarbage } from '../../garbage.js'
 import { gzipSync } from 'node:zlib'
 import { resetForFork } from '../../../lib/index.js'
 import type { FileHandle } from '../../../lib/index.js'
@@ -32,18 +31,16 @@ async function collected (stream: AsyncIterable<Uint8Array>): Promise<Uint8Array
 
 /** The most that lies in buffers of this process, garbage left out, while the stream is read. */
 async function mostHeld (stream: AsyncIterable<Uint8Array>, length: number): Promise<number> {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
+  collectGarbage()
   const before = process.memoryUsage().arrayBuffers
   let most = 0
   let read = 0
   for await (const chunk of stream) {
     read += chunk.length
     if (Math.floor(read / (8 * MiB)) === Math.floor((read - chunk.length) / (8 * MiB))) continue
-    collect()
+    collectGarbage()
     await new Promise(resolve => setImmediate(resolve)) // what one collection found is given back behind it
-    collect()
+    collectGarbage()
     most = Math.max(most, process.memoryUsage().arrayBuffers - before)
   }
   assert.equal(read, length)
