@@ -59,6 +59,15 @@ async function printed (): Promise<void> {
   }
 }
 
+let bytesPrinted = 0
+
+function hasPrinted (): boolean {
+  const { stdout, stderr } = process as { readonly stdout: { readonly bytesWritten?: number }, readonly stderr: { readonly bytesWritten?: number } }
+  const before = bytesPrinted
+  bytesPrinted = (stdout.bytesWritten ?? 0) + (stderr.bytesWritten ?? 0)
+  return bytesPrinted !== before
+}
+
 async function serveProcess (): Promise<void> {
   const { Socket } = await import('node:net')
   const open = (fd: number): Socket => new Socket({ fd, readable: true, writable: true })
@@ -66,6 +75,7 @@ async function serveProcess (): Promise<void> {
     openData: () => streamDataChannel(open(dataFd)),
     leave,
     printed,
+    hasPrinted,
     divide: divideAmong
   })
   connectParent(question => server.ask(question))

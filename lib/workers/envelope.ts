@@ -4,6 +4,8 @@ export const answerKind = 1
 export const failureKind = 2
 export const noticeKind = 3
 
+/** The notice of a process that has printed during a call, in front of its answer. */
+export const printedVerb = 'printed'
 /** The notice of a thread that printed something. */
 export const outputVerb = 'output'
 

@@ -50,12 +50,15 @@ function pass (chunk: string | Uint8Array, target: Writable, source?: Readable):
 export class Output {
   readonly #all = new Tail()
   readonly #stderr = new Tail()
+  /** More was printed than has been read: an answer was told to wait for it. */
+  isBehind = false
 
   /** A position for {@link since}. */
   mark (): number { return this.#all.end }
 
   /** Resolves when what can be read by now has been: a turn of the loop may bring no more than one chunk of each pipe. */
   async arrived (): Promise<void> {
+    this.isBehind = false
     for (let turns = 0, idle = 0; turns < mostTurns && idle < 2; turns++) {
       const before = this.mark()
       await new Promise(resolve => { setImmediate(resolve) })

@@ -9,6 +9,7 @@ import { workersRealm } from './context.js'
 import type { DataChannel } from './data-channel.js'
 import type { BootstrapFailure } from './errors.js'
 import { Namespace } from './namespace.js'
+import { printedVerb } from './envelope.js'
 import { isThenable, Peer } from './peer.js'
 import { SharingServer } from './sharing.js'
 import type { ProbeBody, ShareBody } from './sharing.js'
@@ -29,6 +30,8 @@ export interface ServerHost {
   leave (polite: boolean): void
   /** Resolves when what was printed has left: an error is to arrive after it. */
   printed? (): Promise<void>
+  /** Whether something was printed since this was asked last. */
+  hasPrinted? (): boolean
   /** There are so many workers of its kind: limits of an instance are divided among them. */
   divide? (workers: number): void
 }
@@ -138,7 +141,7 @@ export class WorkerServer {
     let result: unknown
     try {
       result = fn(call)
-      if (!isThenable(result)) return result
+      if (!isThenable(result)) return this.#host.hasPrinted?.() === true ? this.#behindOutput(result) : result
     } catch (error) {
       result = Promise.reject(error as Error)
     }
@@ -146,9 +149,17 @@ export class WorkerServer {
     return this.#underWay(id, result)
   }
 
+  /** The parent reads what was printed before it takes the answer: else it would belong to the next call. */
+  async #behindOutput (value: unknown): Promise<unknown> {
+    await this.#host.printed?.()
+    this.#peer.notify(printedVerb)
+    return value
+  }
+
   async #underWay (id: number, result: unknown): Promise<unknown> {
     try {
-      return await result
+      const value = await result
+      return this.#host.hasPrinted?.() === true ? await this.#behindOutput(value) : value
     } catch (error) {
       await this.#host.printed?.()
       throw error

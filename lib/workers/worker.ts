@@ -13,6 +13,7 @@ import { launch } from './launch.js'
 import { checkTimeout, moduleSpecifier, resolveOptions } from './options.js'
 import type { ResolvedWorkerOptions } from './options.js'
 import type { Peer } from './peer.js'
+import { printedVerb } from './envelope.js'
 import type { Answer, Subject } from './peer.js'
 import { track, untrack } from './live.js'
 import type { Tracked } from './live.js'
@@ -51,7 +52,7 @@ export async function startUnless (options: RemoteWorkerOptions, signal?: AbortS
   const resolved = resolveOptions(options)
   const { host, peer, owner } = await launch(resolved, {
     request: (_verb, body) => answerWorker(body as AskBody), // workers ask nothing else
-    notice () {},
+    notice (verb) { if (verb === printedVerb) host.output.isBehind = true },
     close () {}
   }, share, signal)
   return new LiveWorker(resolved, host, peer, owner)
@@ -153,6 +154,7 @@ class LiveWorker implements RemoteWorker {
       watch?.stop()
       if (watch?.first === 'aborted') throw signal!.reason
       if (settled.ok === true && watch?.first === undefined) {
+        if (this.#host.output.isBehind) await this.#host.output.arrived()
         const value = arrive(settled.value)
         return value instanceof Promise ? await value : value
       }

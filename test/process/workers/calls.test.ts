@@ -175,7 +175,8 @@ for (const kind of separate) {
 
     it('B9: an error carries what its own call printed, not what came before', () => withWorker({ kind }, async worker => {
       await muffled(async () => {
-        await worker.call(tasks, 'print', ['earlier out\n', 'earlier err\n'])
+        // More than a pipe brings in one turn: the rest of it comes behind the answer.
+        await worker.call(tasks, 'print', [`${'o'.repeat(150_000)}earlier out\n`, `${'e'.repeat(150_000)}earlier err\n`])
         const error = await failure(worker.call(tasks, 'printAndThrow', ['now out', 'now err']))
         const output = error.output as string
         assert.equal(output.split('now out').length, 3)
