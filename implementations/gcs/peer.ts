@@ -3,7 +3,7 @@
  * installed SDK uses itself, signed URLs from the SDK. Loaded on first use; only the shapes that are used are written down here.
  */
 import { FsError } from '../../lib/errors/fs-error.js'
-import { findPeer } from '../../lib/net/find-peer.js'
+import { findPeer } from '../../lib/owner/peers.js'
 
 export interface AuthClient {
   getRequestHeaders (url?: string): Promise<Readonly<Record<string, string>>>

@@ -3,7 +3,7 @@
  * @node-rs/crc32 is installed the processor's own instruction does it, at a fifth of the cost of what is done here otherwise: eight bytes are
  * looked up at a time, at about twice the cost of zlib.crc32 (0.8 CPU-seconds per GiB; WebAssembly gains a tenth of that).
  */
-import { findPeer } from './find-peer.js'
+import { usePeer } from '../owner/peers.js'
 
 const polynomial = 0x82f63b78
 const slices = 8
@@ -26,20 +26,11 @@ const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 type Sum = (data: Uint8Array, before?: number) => number
 
-function nativeSum (): Sum | undefined {
-  try {
-    const peer = findPeer('@node-rs/crc32')
-    return (peer?.require(peer.path) as { readonly crc32c: Sum } | undefined)?.crc32c
-  } catch {
-    return undefined // not for this machine
-  }
-}
-
 let sum: Sum | undefined
 
 /** The CRC-32C of bytes, an unsigned number; `before` is that of the bytes in front of them. */
 export function crc32c (data: Uint8Array, before = 0): number {
-  sum ??= nativeSum() ?? plainCrc32c
+  sum ??= usePeer('@node-rs/crc32', (peer: { readonly crc32c: Sum }) => peer.crc32c) ?? plainCrc32c
   return sum(data, before)
 }
 

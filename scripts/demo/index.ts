@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { OwnerTag } from '../../lib/index.js'
 import type { LoaderStats } from '../../lib/loader/index.js'
+import { runCommand } from '../command.js'
 import { readInCluster } from './cluster.js'
 import { Ledger } from './ledger.js'
 import type { EpochCheck } from './ledger.js'
@@ -149,18 +150,7 @@ async function run (options: DemoOptions, signal: AbortSignal): Promise<void> {
   say(`\n${failures.length === 0 ? 'All checks hold' : `Failed: ${failures.join('; ')}`}, ${((performance.now() - started) / 1000).toFixed(1)} s`)
 }
 
-async function main (): Promise<number> {
-  let options: DemoOptions | undefined
-  try {
-    options = parseOptions(process.argv.slice(2))
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
-    return 2
-  }
-  if (options === undefined) {
-    say(usage)
-    return 0
-  }
+async function show (options: DemoOptions): Promise<number> {
   const stop = new AbortController()
   const interrupt = (): void => { stop.abort(new Error('interrupted')) }
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, interrupt)
@@ -176,7 +166,4 @@ async function main (): Promise<number> {
   return failures.length === 0 ? 0 : 1
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`\nThe demonstration failed: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
-  return 1
-})
+await runCommand({ what: 'The demonstration', usage, parse: parseOptions, run: show })

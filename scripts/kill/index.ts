@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runCommand } from '../command.js'
 import { formatTable } from '../demo/table.js'
 import { mixSeed } from '../soak/random.js'
 import { runLanes } from './lanes.js'
@@ -71,18 +72,7 @@ async function run (options: KillOptions, signal: AbortSignal): Promise<Tally> {
   return tally
 }
 
-async function main (): Promise<number> {
-  let options: KillOptions | undefined
-  try {
-    options = parseOptions(process.argv.slice(2))
-  } catch (error) {
-    whisper(`${(error as Error).message}\n\n${usage}`)
-    return 2
-  }
-  if (options === undefined) {
-    say(usage)
-    return 0
-  }
+async function kill (options: KillOptions): Promise<number> {
   const controller = new AbortController()
   const interrupt = (): void => { controller.abort() }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
@@ -94,7 +84,4 @@ async function main (): Promise<number> {
   return tally.problems === 0 && (tally.kills > 0 || options.only !== undefined) ? 0 : 1
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  whisper(`\nThe kills failed: ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
-  return 1
-})
+await runCommand({ what: 'The kills', usage, parse: parseOptions, run: kill })

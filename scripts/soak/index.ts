@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { filesystem } from '../../lib/index.js'
 import { spawnS3Server } from '../../test/servers/index.js'
 import type { S3Server } from '../../test/servers/index.js'
+import { runCommand } from '../command.js'
 import { formatTable } from '../demo/table.js'
 import { manPlace, newTotals } from './crew.js'
 import type { Totals } from './crew.js'
@@ -93,25 +94,11 @@ async function soak ({ seconds, seed, workers }: SoakOptions): Promise<readonly 
   return totals.wrong
 }
 
-async function main (): Promise<number> {
-  let options: SoakOptions | undefined
-  try {
-    options = parseOptions(process.argv.slice(2))
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
-    return 2
-  }
-  if (options === undefined) {
-    say(usage)
-    return 0
-  }
+async function tell (options: SoakOptions): Promise<number> {
   say(`forkfs soak: ${options.seconds} s, ${options.workers} workers, seed ${options.seed}\n`)
   const wrong = await soak(options)
   say(wrong.length === 0 ? '\nNothing was wrong and nothing is left' : `\nWrong (seed ${options.seed}):\n  ${wrong.slice(0, 30).join('\n  ')}`)
   return wrong.length === 0 ? 0 : 1
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`\nThe soak failed: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
-  return 1
-})
+await runCommand({ what: 'The soak', usage, parse: parseOptions, run: tell })

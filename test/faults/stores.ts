@@ -54,6 +54,19 @@ export function answerOf (operation: string): Answer {
   return operation === 'GetObject' ? 'content' : documents.has(operation) ? 'document' : 'empty'
 }
 
+type Controls = Pick<Store, 'addFault' | 'clearFaults' | 'counters' | 'resetCounters' | 'requests' | 'close'>
+
+function controls (server: Controls): Controls {
+  return {
+    addFault: rule => server.addFault(rule),
+    clearFaults: () => server.clearFaults(),
+    counters: () => server.counters(),
+    resetCounters: () => server.resetCounters(),
+    requests: () => server.requests(),
+    close: () => server.close()
+  }
+}
+
 export async function openS3 (): Promise<Store> {
   const server = await startS3Server({ buckets: ['test'] })
   const { endpoint, region, accessKeyId, secretAccessKey } = server
@@ -68,11 +81,7 @@ export async function openS3 (): Promise<Store> {
       return `test/${run}`
     },
     stored: (base, name) => server.get('test', `${keyOf(base)}/${name}`),
-    addFault: rule => server.addFault(rule),
-    clearFaults: () => server.clearFaults(),
-    counters: () => server.counters(),
-    resetCounters: () => server.resetCounters(),
-    requests: () => server.requests(),
+    ...controls(server),
     describe: request => {
       const { operation } = request
       return { operation, label: ranged(request) ? `${operation} of a range` : operation, answer: answerOf(operation), ranged: ranged(request) }
@@ -84,8 +93,7 @@ export async function openS3 (): Promise<Store> {
       const empty = mine.filter(({ parts }) => Object.keys(parts).length === 0).length
       return { empty, filled: mine.length - empty }
     },
-    forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') },
-    close: () => server.close()
+    forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') }
   }
 }
 
@@ -117,11 +125,7 @@ export async function openGcs (): Promise<Store> {
       return `test/${run}`
     },
     stored: (base, name) => server.get('test', `${keyOf(base)}/${name}`),
-    addFault: rule => server.addFault(rule),
-    clearFaults: () => server.clearFaults(),
-    counters: () => server.counters(),
-    resetCounters: () => server.resetCounters(),
-    requests: () => server.requests(),
+    ...controls(server),
     describe: gcsRequest,
     match: ({ operation }) => ({ operation }),
     uploading: { begin: 'uploads.start', abort: 'uploads.cancel' },
@@ -130,8 +134,7 @@ export async function openGcs (): Promise<Store> {
       const empty = mine.filter(({ persisted }) => persisted === 0).length
       return { empty, filled: mine.length - empty }
     },
-    forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') },
-    close: () => server.close()
+    forget: async base => { for (const name of ['old', 'new']) await server.put('test', `${keyOf(base)}/${name}`, '') }
   }
 }
 
@@ -144,11 +147,7 @@ export async function openHttp (ranges: boolean): Promise<Store> {
     open: options => new HttpFileSystem({ ...patience, ...options }),
     seed: async (_run, refused) => `${refused ? nowhere : server.endpoint}/r`,
     stored: async () => undefined,
-    addFault: rule => server.addFault(rule),
-    clearFaults: () => server.clearFaults(),
-    counters: () => server.counters(),
-    resetCounters: () => server.resetCounters(),
-    requests: () => server.requests(),
+    ...controls(server),
     describe: request => {
       const page = request.target.endsWith('/')
       const { method: operation } = request
@@ -159,7 +158,6 @@ export async function openHttp (ranges: boolean): Promise<Store> {
     match: ({ operation, answer }) => operation === 'HEAD' ? { method: 'HEAD' } : { method: 'GET', key: answer === 'content' ? /[^/]$/ : /\/$/ },
     uploading: { begin: '', abort: '' },
     uploads: async () => ({ empty: 0, filled: 0 }),
-    forget: async () => {},
-    close: () => server.close()
+    forget: async () => {}
   }
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { usePeer } from '../../owner/peers.js'
 
 /**
  * Files as memory, through the optional peer koffi. Only for segments: they are written whole before they are mapped and nobody cuts them,
@@ -27,20 +27,14 @@ let graves: FinalizationRegistry<{ readonly pointer: bigint, readonly bytes: num
 const mapped = new WeakMap<ArrayBufferLike, boolean>()
 
 function load (): Native | undefined {
-  const { createRequire } = process.getBuiltinModule('node:module') // bundlers take an imported one for theirs
-  const peer: string = 'koffi'
-  for (const base of [import.meta.url, join(process.cwd(), 'index.js')]) {
-    try {
-      const koffi = createRequire(base)(peer) as Koffi
-      const system = koffi.load(null)
-      return {
-        map: system.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64']) as Native['map'],
-        unmap: system.func('munmap', 'int', ['void *', 'size_t']) as Native['unmap'],
-        view: (pointer, bytes) => koffi.view(pointer, bytes)
-      }
-    } catch { /* not installed there, or not for this system */ }
-  }
-  return undefined
+  return usePeer('koffi', (koffi: Koffi) => {
+    const system = koffi.load(null)
+    return {
+      map: system.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64']) as Native['map'],
+      unmap: system.func('munmap', 'int', ['void *', 'size_t']) as Native['unmap'],
+      view: (pointer, bytes) => koffi.view(pointer, bytes)
+    }
+  })
 }
 
 /** Whether files can be mapped here. The first call loads the peer (some 10 ms). */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
@@ -11,6 +11,7 @@ import { isFsError } from '../../../lib/errors/index.js'
 import { acquireLock, tryLock } from '../../../lib/locks/index.js'
 import type { LockDriverName } from '../../../lib/locks/index.js'
 import { loadNative } from '../../../lib/locks/drivers/ofd.js'
+import { canBeAnotherUser, canUnshare } from '../../capabilities.js'
 import { Holder, onStage } from './support.js'
 
 const drivers: LockDriverName[] = ['owner-file']
@@ -21,15 +22,6 @@ const run = promisify(execFile)
 const index = new URL('../../../lib/locks/index.js', import.meta.url).href
 const thread = new URL('./fixtures/thread-holder.js', import.meta.url)
 const holderFile = fileURLToPath(new URL('./fixtures/holder.child.js', import.meta.url))
-
-function canUnshare (...flags: string[]): boolean {
-  try {
-    execFileSync('unshare', [...flags, 'true'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** The users' files in the folder of the one lock there. */
 async function usersIn (directory: string): Promise<string[]> {
@@ -150,7 +142,7 @@ describe('a lock among processes', function () {
   })
 
   it('C10: works for two users of one machine at once', async function () {
-    if (process.getuid?.() !== 0) this.skip()
+    if (!canBeAnotherUser) this.skip()
     await onStage(async stage => {
       await chmod(stage.folder, 0o1777)
       let other: Holder

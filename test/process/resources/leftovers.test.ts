@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { OwnerTag } from '../../../lib/owner/index.js'
 import { handleLeftovers, releaseOwner, sweep, temporaryContext } from '../../../lib/resources/index.js'
+import { canUnshare } from '../../capabilities.js'
 import { namesIn, onMachine } from './support.js'
 
 interface Made { readonly path: string, readonly file: string, readonly folder: string }
-
-function canUnshare (...flags: string[]): boolean {
-  try {
-    execFileSync('unshare', [...flags, 'true'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 describe('what dead owners leave', function () {
   this.timeout(20_000)

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { join } from 'node:path'
 import { Checkpoint } from '../../../lib/checkpoint/index.js'
 import { filesystem, isFsError } from '../../../lib/index.js'
-import { canMount } from '../memmap/support.js'
+import { canMount } from '../../capabilities.js'
 import { code, contentsOf, onStage, sample, sampleNames } from './support.js'
 import type { Contents, Stage } from './support.js'
 

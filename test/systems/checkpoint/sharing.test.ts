@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFsError } from '../../../lib/index.js'
+import { canBeAnotherUser } from '../../capabilities.js'
 import { contentsOf, onStage, sample, sampleNames } from './support.js'
 import type { Actor, Contents } from './support.js'
 
@@ -214,7 +215,7 @@ describe('a checkpoint read by many', function () {
   }))
 
   it('C10: is downloaded once for each of two users of one machine', async function () {
-    if (process.getuid?.() !== 0) this.skip()
+    if (!canBeAnotherUser) this.skip()
     await onStage(async stage => {
       const { path } = await stage.persisted('data/runs/1')
       await chmod(stage.folder, 0o755)

@@ -11,7 +11,8 @@ import type { NumericArray, SharedArray, SharingMode } from '../../../lib/memmap
 import { resetForFork } from '../../../lib/owner/index.js'
 import { revive } from '../../../lib/registry/revive.js'
 import { failure, withWorker } from '../../process/workers/support.js'
-import { canMount, koffiFolder, koffiIsHere, onLinux, run, segmentsOf, tasks, withFolder } from './support.js'
+import { canMount } from '../../capabilities.js'
+import { koffiFolder, koffiIsHere, onLinux, run, segmentsOf, tasks, withFolder } from './support.js'
 
 const MiB = 1 << 20
 const scenarios = fileURLToPath(new URL('./fixtures/scenarios.child.js', import.meta.url))

@@ -1,5 +1,5 @@
 /** What the tests of shared arrays share. */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -13,16 +13,6 @@ const child = fileURLToPath(new URL('./fixtures/scenarios.child.js', import.meta
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 export const onLinux = process.platform === 'linux'
-/** Whether this user may mount file systems of its own. */
-export const canMount = onLinux && (() => {
-  try {
-    execFileSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/dev/shm'], { stdio: 'ignore', timeout: 5000 })
-    return true
-  } catch {
-    return false
-  }
-})()
-
 /** A folder from which the optional peer koffi is found: the repository, FORKFS_TEST_KOFFI, or ~/.cache/forkfs-test/koffi. */
 export const koffiFolder = [root, process.env.FORKFS_TEST_KOFFI ?? '', join(homedir(), '.cache/forkfs-test/koffi')].find(folder => {
   try {
