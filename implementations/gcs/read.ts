@@ -16,6 +16,7 @@ export interface ReadContext {
   readonly checksums: boolean
   readonly signal: AbortSignal
   readonly into?: Uint8Array | undefined
+  readonly held?: boolean | undefined
   /** Told the headers of what was read. */
   seen (headers: ReplyHeaders): void
 }
@@ -31,10 +32,11 @@ export function readBeginning (context: ReadContext, partBytes: number): Promise
 }
 
 function readerOf (context: ReadContext): ObjectReader {
-  const { client, bucket, object, generation, checksums, into, signal } = context
+  const { client, bucket, object, generation, checksums, into, held, signal } = context
   const check = (head: ReplyHead): void => { checkGeneration(head, generation) }
   return {
     into,
+    held,
     get: (headers, destination, read) => {
       // A stored gzip is sent as it is only to who says that he takes it; else it is inflated, and ranges are ignored.
       headers.push('accept-encoding', 'gzip')

@@ -1,5 +1,5 @@
-import type { Dispatcher } from 'undici'
 import type { ListOptions } from '../../lib/filesystem/core.js'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
 import type { Chunk, FileInfo, RangeRead } from '../../lib/filesystem/types.js'
@@ -12,10 +12,8 @@ import { Reader } from './reader.js'
 import type { Wanted } from './reader.js'
 import { WholeFiles } from './whole.js'
 
-export interface EngineOptions extends ResolvedCommonOptions {
+export interface EngineOptions extends ResolvedCommonOptions, NetworkOptions {
   readonly headers: Readonly<Record<string, string>>
-  readonly ca?: string | undefined
-  readonly dispatcher?: Dispatcher | undefined
   /** Origin of baseUrl: the only one that sees all headers. */
   readonly home: string | undefined
   /** Names of headers that the sender of this instance kept. */
@@ -32,8 +30,8 @@ export class HttpEngine {
   #restarts = 0
 
   constructor (options: EngineOptions) {
-    const { headers, home, withheld, retry, maxConcurrency } = options
-    this.#net = new NetClient({ ...options, protocol: 'http' })
+    const { headers, home, withheld, retry, maxConcurrency, transport } = options
+    this.#net = new NetClient({ ...options, protocol: 'http', transport: transport === 'direct' ? 'direct' : 'undici' })
     this.#client = new HttpClient({ net: this.#net, headers, home, withheld })
     this.#again = new Again(retry, () => { this.#restarts++ })
     this.#reader = new Reader({ client: this.#client, whole: this.#whole, concurrency: maxConcurrency, again: this.#again })

@@ -1,9 +1,10 @@
-import { FsError } from '../../lib/errors/index.js'
 import { FileSystem } from '../../lib/filesystem/filesystem.js'
 import type { BoundCore, Hooks } from '../../lib/filesystem/bound-core.js'
 import type { CatOptions } from '../../lib/filesystem/cat.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
+import { isSecretName } from '../../lib/filesystem/descriptor.js'
 import type { Travel } from '../../lib/filesystem/descriptor.js'
+import { checkNetwork } from '../../lib/filesystem/network-options.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
 import { usingProgress } from '../../lib/filesystem/progress.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
@@ -11,7 +12,7 @@ import type { BulkVerb, Bytes, Capabilities, Chunk, FileInfo, RangeOptions, Rang
 import type { Lease } from '../../lib/owner/index.js'
 import { addressOf, normalizeUrl, shownPath } from './address.js'
 import type { HttpEngine } from './engine.js'
-import { httpOptions, normalizeBase, secretHeaders } from './options.js'
+import { httpOptions, normalizeBase } from './options.js'
 import type { HttpOptions } from './options.js'
 import { TreeCore } from './tree-core.js'
 
@@ -39,17 +40,17 @@ export class HttpFileSystem extends FileSystem {
 
   constructor (options: HttpOptions & Record<string, unknown> = {}) {
     super(options)
-    const { baseUrl, transport } = this._options as HttpOptions
-    if (transport === 'direct') throw new FsError('FORKFS_NOT_SUPPORTED', 'the direct transport is not there yet; leave `transport` out', { protocol: this.protocol })
+    const { baseUrl } = this._options as HttpOptions
+    checkNetwork(this._options as HttpOptions)
     this.#base = baseUrl === undefined ? undefined : normalizeBase(baseUrl)
   }
 
   #load (): Promise<HttpEngine> {
     this.#loading ??= import('./engine.js').then(({ HttpEngine }) => {
-      const { headers = {}, ca, dispatcher } = this._options as HttpOptions
+      const { headers = {}, ca, dispatcher, transport } = this._options as HttpOptions
       const home = this.#base === undefined ? undefined : addressOf(this.#base).origin
       const withheld = (this._withheld?.['headers'] ?? []) as readonly string[]
-      this.#engine = new HttpEngine({ ...this._options, headers, ca, dispatcher, home, withheld })
+      this.#engine = new HttpEngine({ ...this._options, headers, ca, dispatcher, transport, home, withheld })
       return this.#engine
     })
     return this.#loading
@@ -130,7 +131,7 @@ export class HttpFileSystem extends FileSystem {
   protected override _describe (credentials: boolean): Travel {
     const { options, withheld } = super._describe(true)
     const headers = (options['headers'] ?? {}) as Readonly<Record<string, string>>
-    const secret = Object.keys(headers).filter(name => secretHeaders.has(name.toLowerCase()))
+    const secret = Object.keys(headers).filter(isSecretName)
     if (credentials || secret.length === 0) return { options, withheld }
     const open = Object.entries(headers).filter(([name]) => !secret.includes(name))
     const { headers: _headers, ...others } = options

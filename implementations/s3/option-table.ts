@@ -1,4 +1,5 @@
-import { isRecord, kinds, oneOf } from '../../lib/filesystem/options.js'
+import { networkOptions } from '../../lib/filesystem/network-options.js'
+import { isRecord, kinds } from '../../lib/filesystem/options.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
 
 /** The kinds of the options; what they mean together is in options.ts. */
@@ -15,7 +16,5 @@ export const s3Options: OptionTable = Object.freeze({
   serverSideEncryption: kinds.text,
   kmsKeyId: kinds.text,
   checksums: { ...kinds.boolean, default: true },
-  ca: kinds.pem,
-  transport: { ...oneOf('auto', 'undici', 'direct'), default: 'auto' },
-  dispatcher: { expected: 'an undici dispatcher', check: value => typeof (value as { dispatch?: unknown } | null)?.dispatch === 'function', opaque: true }
+  ...networkOptions
 })

@@ -16,14 +16,16 @@ export interface ReadContext {
   readonly signal: AbortSignal
   readonly ifMatch?: string | undefined
   readonly into?: Uint8Array | undefined
+  readonly held?: boolean | undefined
   /** Told the headers of what was read. */
   seen (headers: ReplyHeaders): void
 }
 
 function readerOf (context: ReadContext): ObjectReader {
-  const { client, bucket, key, query, checksums, ifMatch, into, signal } = context
+  const { client, bucket, key, query, checksums, ifMatch, into, held, signal } = context
   return {
     into,
+    held,
     get: (headers, destination, read) => {
       if (ifMatch !== undefined) headers.push('if-match', ifMatch)
       if (checksums) headers.push('x-amz-checksum-mode', 'ENABLED')

@@ -204,7 +204,7 @@ async function copyParts ({ buffers }: Job, { info: { name, etag }, from, to, ta
 
 async function readPart (from: Core, path: string, pin: Pin, { start, end }: Part, buffer: Uint8Array): Promise<Filled> {
   from.signal.throwIfAborted()
-  const { data, etag } = await from.readRange(path, start, end, { ...pin.options, into: buffer.subarray(0, end - start) })
+  const { data, etag } = await from.readRange(path, start, end, { ...pin.options, into: buffer.subarray(0, end - start), held: true })
   pin.check(etag)
   if (data.length !== end - start) throw new FsError('FORKFS_TRUNCATED', `${data.length} bytes came where ${end - start} belong`, { path })
   return { data, buffer }

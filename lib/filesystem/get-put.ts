@@ -152,7 +152,7 @@ async function downloadParts ({ limit, buffers }: DownloadJob, { info, from, met
   const one = async (start: number, end: number, signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted()
     const buffer = buffers.pop() ?? new Uint8Array(partBytes)
-    const read = await withSignal(from, signal).readRange(name, start, end, { ...pin.options, into: buffer.subarray(0, end - start) })
+    const read = await withSignal(from, signal).readRange(name, start, end, { ...pin.options, into: buffer.subarray(0, end - start), held: true })
     pin.check(read.etag)
     if (read.data.length !== end - start) throw new FsError('FORKFS_TRUNCATED', `${read.data.length} bytes came where ${end - start} belong`, { path: name })
     await writer.writeAt(read.data, start)

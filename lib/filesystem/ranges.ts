@@ -208,7 +208,7 @@ class RangeReader {
       const only = wanted.length === 1 ? wanted[0]! : undefined
       const buffer = only === undefined ? this.#buffers.take(end - start) : undefined
       const into = only === undefined ? buffer!.subarray(0, end - start) : this.#into(only)
-      const { data, etag } = await core.readRange(file.path, start, end, { ...file.pin.options, into })
+      const { data, etag } = await core.readRange(file.path, start, end, { ...file.pin.options, into, held: only === undefined })
       file.pin.check(etag)
       if (only !== undefined) this.#settle(only.index, into === undefined ? data : placed(data, into))
       else for (const range of wanted) this.#settle(range.index, this.#cut(data, start, range))

@@ -33,7 +33,7 @@ export async function readSpan (hooks: ReadHooks, path: string, start: number, e
   const pinned = { ifMatch: options.ifMatch ?? first.etag }
   await overParts(planParts(start + first.data.length, start + length, partBytes), Math.min(maxLanes, hooks._concurrency), options.signal, async (part, signal) => {
     const into = data.subarray(part.start - start, part.end - start)
-    const read = await hooks._readRange(path, part.start, part.end, { ...pinned, into, signal })
+    const read = await hooks._readRange(path, part.start, part.end, { ...pinned, into, held: target === undefined, signal })
     if (read.data.length !== into.length) throw new FsError('FORKFS_TRUNCATED', `${into.length} bytes were asked for at ${part.start} and ${read.data.length} came`, { path })
   })
   return { ...first, data }

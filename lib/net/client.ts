@@ -4,13 +4,14 @@ import type { ErrorCode } from '../errors/index.js'
 import { Owned, shareOf } from '../owner/index.js'
 import { contentBytes, Deadline } from './deadline.js'
 import { Limiter } from './limiter.js'
+import { openTransport } from './open-transport.js'
+import type { TransportOptions } from './open-transport.js'
 import { orAborted } from './or-aborted.js'
 import { backoffMs, RetryBudget, retryAfterMs, sleep } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { publishRetry, trace } from './trace.js'
 import { TransportError } from './transport.js'
 import type { Destination, NetReply, NetRequest, NetStream, ReplyHead, Transport } from './transport.js'
-import { UndiciTransport } from './undici.js'
 
 export interface NetClientOptions {
   readonly protocol: string
@@ -20,6 +21,7 @@ export interface NetClientOptions {
   readonly idleTimeoutMs: number
   readonly ca?: string | undefined
   readonly dispatcher?: Dispatcher | undefined
+  readonly transport: TransportOptions['transport']
 }
 
 /** What a reply that is no success means. */
@@ -77,11 +79,11 @@ export class NetClient {
 
   constructor (options: NetClientOptions) {
     this.#options = options
-    const { ca, dispatcher } = options
+    const { ca, dispatcher, transport } = options
     const maxConcurrency = shareOf(options.maxConcurrency)
     this.#limiter = new Limiter(maxConcurrency)
     this.#transport = new Owned<Transport>({
-      open: () => UndiciTransport.open({ connections: maxConcurrency, ca, dispatcher }),
+      open: () => openTransport({ transport, connections: maxConcurrency, ca, dispatcher }),
       close: transport => transport.close(),
       drop: transport => { transport.destroy() }
     })

@@ -1,10 +1,37 @@
-import type { Dispatcher } from 'undici'
 import { allocate } from './memory.js'
 import { Watch } from './watch.js'
 import { TransportError } from './transport.js'
 import type { Destination, ExchangeOptions, NetReply, NetRequest, ReplyHead, ReplyHeaders } from './transport.js'
 
 const defaultMaxBytes = 64 * 1024 * 1024
+
+/** How a handler ends or slows what brings its reply. */
+export interface ExchangeController {
+  /** The connection is closed, or the request is never sent. */
+  abort (reason: Error): void
+  pause (): void
+  resume (): void
+}
+
+/** What is told of one exchange as it goes on; undici's dispatch handlers have this shape. */
+export interface ExchangeHandler {
+  /** The request is about to be sent. */
+  onRequestStart (controller: ExchangeController): void
+  onResponseStart (controller: ExchangeController, status: number, headers: Record<string, string | string[] | undefined>): void
+  /** The chunk's memory belongs to whoever calls. */
+  onResponseData (controller: ExchangeController, chunk: Uint8Array): void
+  onResponseEnd (controller: ExchangeController): void
+  onResponseError (controller: ExchangeController, error: Error): void
+  /** Instead of onResponseData: where the next bytes of the body, at most so many, may be read to at once. undefined: nowhere. */
+  room (most: number): Uint8Array | undefined
+  /** So many bytes were read to there. */
+  placed (bytes: number): void
+  /** It never came to a request. */
+  fail (reason: unknown): void
+}
+
+/** What takes a request, to tell the handler what becomes of it. */
+export type Dispatch = (request: NetRequest, handler: ExchangeHandler) => void
 
 /** undici's header record: repeated lines come as arrays. */
 export function flatHeaders (headers: Record<string, string | string[] | undefined>): ReplyHeaders {
@@ -38,18 +65,20 @@ export function transportError (error: unknown, phase: 'connect' | 'sent' | 'bod
 const noBody = new Uint8Array(0)
 
 /** One bounded exchange as a dispatch handler: the body is copied once, into the place where it is wanted. */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements ExchangeHandler {
   readonly #request: NetRequest
   readonly #options: ExchangeOptions
   readonly #resolve: (reply: NetReply) => void
   readonly #reject: (reason: unknown) => void
   readonly #watch: Watch
-  #controller: Dispatcher.DispatchController | undefined
+  #controller: ExchangeController | undefined
   #phase: 'connect' | 'sent' | 'body' = 'connect'
   #failure: { readonly reason: unknown } | undefined
   #done = false
   #head: ReplyHead | undefined
   #into: Uint8Array | undefined
+  /** Nobody can take the memory of `#into` away while bytes come. */
+  #held = false
   #chunks: Uint8Array[] | undefined
   #limit = defaultMaxBytes
   /** The body goes on behind it, and nobody wants the rest. */
@@ -74,13 +103,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#reject(reason)
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController): void {
+  onRequestStart (controller: ExchangeController): void {
     this.#controller = controller
     if (this.#failure !== undefined) controller.abort(new Error('aborted'))
     else this.#phase = 'sent'
   }
 
-  onResponseStart (_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart (_controller: ExchangeController, status: number, headers: Record<string, string | string[] | undefined>): void {
     if (status < 200 || this.#done) return
     this.#phase = 'body'
     this.#watch.touch()
@@ -93,19 +122,20 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  #prepare (head: ReplyHead, { into, maxBytes = defaultMaxBytes, take = Infinity }: Destination): void {
+  #prepare (head: ReplyHead, { into, held = false, maxBytes = defaultMaxBytes, take = Infinity }: Destination): void {
     if (this.#request.method === 'HEAD' || head.status === 204 || head.status === 304) return // Content-Length tells of a body that does not come
     const announced = head.headers['content-length']
     let length = announced === undefined ? undefined : Number(announced)
     if (length !== undefined && length > take) this.#cut = length = take
     this.#limit = into === undefined ? maxBytes : into.length
     if (length !== undefined && length > this.#limit) throw new TransportError('protocol', `a body of ${length} bytes where at most ${this.#limit} belong`)
+    this.#held = into === undefined || held || into.buffer instanceof SharedArrayBuffer
     if (into !== undefined) this.#into = into
     else if (length !== undefined) this.#into = allocate(length)
     else this.#chunks = []
   }
 
-  onResponseData (_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData (_controller: ExchangeController, chunk: Uint8Array): void {
     if (this.#done) return
     this.#watch.touch()
     const end = this.#at + chunk.length
@@ -116,9 +146,25 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#at = end
   }
 
-  #enough (chunk: Buffer): void {
+  room (most: number): Uint8Array | undefined {
+    if (!this.#held || this.#into === undefined) return undefined
+    return this.#into.subarray(this.#at, Math.min(this.#at + most, this.#into.length, this.#cut))
+  }
+
+  placed (bytes: number): void {
+    this.#watch.touch()
+    this.#at += bytes
+    if (this.#at >= this.#cut) this.#finish()
+  }
+
+  #enough (chunk: Uint8Array): void {
     this.#into!.set(chunk.subarray(0, this.#cut - this.#at), this.#at)
     this.#at = this.#cut
+    this.#finish()
+  }
+
+  /** The rest of the body is not wanted, if there is one. */
+  #finish (): void {
     this.onResponseEnd()
     this.#controller?.abort(new Error('the rest is not wanted'))
   }
@@ -131,7 +177,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#resolve({ status: this.#head!.status, headers: this.#head!.headers, body: plain(body) })
   }
 
-  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError (_controller: ExchangeController, error: Error): void {
     if (this.#done) return
     this.fail(transportError(error, this.#phase, this.#request.origin))
   }
@@ -146,23 +192,10 @@ function plain (bytes: Uint8Array): Uint8Array {
   return Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes
 }
 
-/** Hand a request to undici as it is; its clocks are off, ours run. */
-export function send (dispatcher: Dispatcher, request: NetRequest, handler: Dispatcher.DispatchHandler & { fail (reason: unknown): void }): void {
-  const { origin, path, method, headers, body = null, keepAfterHead } = request
-  // undici closes the connection behind a HEAD unless it is told not to: some servers send a body, which the next reply would begin with.
-  const reset = method === 'HEAD' && keepAfterHead === true ? { reset: false } : {}
-  try {
-    dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0, ...reset }, handler)
-  } catch (error) {
-    handler.fail(transportError(error, 'connect', origin))
-  }
-}
-
-/** Dispatch one request whose body fits into memory. */
-export function exchange (dispatcher: Dispatcher, request: NetRequest, options: ExchangeOptions): Promise<NetReply> {
+/** One request whose body fits into memory. */
+export function exchange (dispatch: Dispatch, request: NetRequest, options: ExchangeOptions): Promise<NetReply> {
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) { reject(options.signal.reason); return }
-    const handler = new Exchange(request, options, resolve, reject)
-    send(dispatcher, request, handler)
+    dispatch(request, new Exchange(request, options, resolve, reject))
   })
 }

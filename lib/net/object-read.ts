@@ -8,6 +8,7 @@ const MiB = 1024 * 1024
 /** How one store reads one object: the rest is the same for all stores that speak HTTP. */
 export interface ObjectReader {
   readonly into?: Uint8Array | undefined
+  readonly held?: boolean | undefined
   /**
    * Send a GET with these headers besides the store's own (names and values in turn). 416 is an answer here; `destination` is
    * asked for heads of 200 and 206 (see {@link placeOf}), `read` for each whole reply.
@@ -35,10 +36,10 @@ export function readObjectRange (reader: ObjectReader, start: number, end: numbe
   const range = rangeHeader(start, end)
   return reader.get(range === undefined ? [] : ['range', range], head => {
     const { length } = checkRange(head, start, end)
-    const { into } = reader
+    const { into, held } = reader
     if (into === undefined || length < 0) return { maxBytes: Number.MAX_SAFE_INTEGER }
     if (length > into.length) throw new RangeError(`Expected room for ${length} bytes, got ${into.length}`)
-    return { into: into.subarray(0, length), maxBytes: length }
+    return { into: into.subarray(0, length), held, maxBytes: length }
   }, reply => {
     if (reply.status === 416) return { data: new Uint8Array(0), size: sizeOf416(reply) ?? reader.sizeInBody?.(reply) }
     const { length, size } = checkRange(reply, start, end)

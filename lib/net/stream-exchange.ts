@@ -1,16 +1,16 @@
-import type { Dispatcher } from 'undici'
-import { flatHeaders, send, transportError } from './exchange.js'
+import { flatHeaders, transportError } from './exchange.js'
+import type { Dispatch, ExchangeController, ExchangeHandler } from './exchange.js'
 import { Watch } from './watch.js'
 import { TransportError } from './transport.js'
 import type { ExchangeOptions, NetRequest, NetStream } from './transport.js'
 
 /** An exchange whose body is read as it comes: the connection is paused while the consumer does not ask. */
-class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8Array, undefined> {
+class StreamExchange implements ExchangeHandler, AsyncIterator<Uint8Array, undefined> {
   readonly #settle: { resolve (stream: NetStream): void, reject (reason: unknown): void }
   readonly #origin: string
   readonly #options: ExchangeOptions
   #watch: Watch
-  #controller: Dispatcher.DispatchController | undefined
+  #controller: ExchangeController | undefined
   #phase: 'connect' | 'sent' | 'body' = 'connect'
   readonly #chunks: Uint8Array[] = []
   #waiting: { resolve (result: IteratorResult<Uint8Array, undefined>): void, reject (reason: unknown): void } | undefined
@@ -34,13 +34,13 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
     waiting?.reject(reason)
   }
 
-  onRequestStart (controller: Dispatcher.DispatchController): void {
+  onRequestStart (controller: ExchangeController): void {
     this.#controller = controller
     if (this.#end !== 'open') controller.abort(new Error('aborted'))
     else this.#phase = 'sent'
   }
 
-  onResponseStart (controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart (controller: ExchangeController, status: number, headers: Record<string, string | string[] | undefined>): void {
     if (status < 200 || this.#end !== 'open') return
     this.#phase = 'body'
     // From here on only silence counts: the consumer decides how long the whole may take.
@@ -51,10 +51,10 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
     this.#settle.resolve({ status, headers: flatHeaders(headers), body: { [Symbol.asyncIterator]: () => this } })
   }
 
-  onResponseData (controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData (controller: ExchangeController, chunk: Uint8Array): void {
     if (this.#end !== 'open') return
     this.#watch.touch()
-    const bytes = new Uint8Array(chunk) // undici's memory is its own: what waits here must be ours
+    const bytes = new Uint8Array(chunk) // the memory is the connection's: what waits here must be ours
     const waiting = this.#waiting
     if (waiting === undefined) {
       this.#chunks.push(bytes)
@@ -73,9 +73,12 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
     this.#waiting?.resolve({ done: true, value: undefined })
   }
 
-  onResponseError (_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError (_controller: ExchangeController, error: Error): void {
     this.fail(transportError(error, this.#phase, this.#origin))
   }
+
+  room (): undefined { return undefined }
+  placed (): void {}
 
   next (): Promise<IteratorResult<Uint8Array, undefined>> {
     const chunk = this.#chunks.shift()
@@ -96,11 +99,10 @@ class StreamExchange implements Dispatcher.DispatchHandler, AsyncIterator<Uint8A
   }
 }
 
-/** Dispatch one request whose body is read by and by. */
-export function streamExchange (dispatcher: Dispatcher, request: NetRequest, options: ExchangeOptions): Promise<NetStream> {
+/** One request whose body is read by and by. */
+export function streamExchange (dispatch: Dispatch, request: NetRequest, options: ExchangeOptions): Promise<NetStream> {
   return new Promise((resolve, reject) => {
     if (options.signal.aborted) { reject(options.signal.reason); return }
-    const handler = new StreamExchange(request.origin, options, resolve, reject)
-    send(dispatcher, request, handler)
+    dispatch(request, new StreamExchange(request.origin, options, resolve, reject))
   })
 }

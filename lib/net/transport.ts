@@ -26,6 +26,8 @@ export interface NetStream extends ReplyHead {
 export interface Destination {
   /** At least as long as the body; the reply's `body` is then a view of it. */
   readonly into?: Uint8Array | undefined
+  /** `into` is memory that nobody can transfer or detach before the reply: bytes are read right into it. @defaultValue false */
+  readonly held?: boolean | undefined
   /** More than this is refused with FORKFS_PROTOCOL. @defaultValue 64 MiB */
   readonly maxBytes?: number | undefined
   /** No more than this many bytes are wanted: the connection is closed behind them, and the reply's `body` is that much. */

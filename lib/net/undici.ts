@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici'
 import type { Socket } from 'node:net'
 import { FsError } from '../errors/index.js'
-import { exchange } from './exchange.js'
+import { exchange, transportError } from './exchange.js'
+import type { ExchangeHandler } from './exchange.js'
 import { loadUndici, loadUndiciCore } from './load-undici.js'
 import type { UndiciCore } from './load-undici.js'
 import { streamExchange } from './stream-exchange.js'
@@ -19,13 +20,21 @@ export interface UndiciOptions {
 /** Idle connections are closed before common servers do (5 s and more): a request never meets a socket that just died. */
 const keepAliveMs = 4000
 
-function proxyFromEnvironment (env: NodeJS.ProcessEnv): boolean {
+/** Options of TLS: Node's own authorities, and the one that was given. */
+export function trusted (ca: string | undefined): { readonly ca?: string[] } {
+  return ca === undefined ? {} : { ca: [...process.getBuiltinModule('node:tls').rootCertificates, ca] }
+}
+
+export function proxyFromEnvironment (env: NodeJS.ProcessEnv): boolean {
   return ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].some(name => env[name] !== undefined && env[name] !== '')
 }
 
 type Loaded = UndiciCore & Partial<Pick<typeof import('undici'), 'EnvHttpProxyAgent'>>
 
-/** The default transport: undici's dispatch interface, one agent, sockets tracked so that a reset can destroy them at once. */
+/**
+ * The transport for proxies, dispatchers of the caller's and unknown servers: undici's dispatch interface, one agent,
+ * sockets tracked so that a reset can destroy them at once.
+ */
 export class UndiciTransport implements Transport {
   readonly #dispatcher: Dispatcher
   readonly #borrowed: boolean
@@ -43,7 +52,7 @@ export class UndiciTransport implements Transport {
   }
 
   #createAgent (undici: Loaded, { connections, ca }: UndiciOptions): Dispatcher {
-    const tls = ca === undefined ? {} : { ca: [...process.getBuiltinModule('node:tls').rootCertificates, ca] }
+    const tls = trusted(ca)
     const shared = { connections, pipelining: 1, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 }
     if (undici.EnvHttpProxyAgent !== undefined) return new undici.EnvHttpProxyAgent({ ...shared, connect: tls, requestTls: tls })
     const connect = undici.buildConnector({ ...tls, timeout: 10_000 }) as unknown as (options: object, callback: (error: Error | null, socket: Socket | null) => void) => Socket
@@ -62,12 +71,24 @@ export class UndiciTransport implements Transport {
 
   request (request: NetRequest, options: ExchangeOptions): Promise<NetReply> {
     this.#check()
-    return exchange(this.#dispatcher, request, options)
+    return exchange(this.#send, request, options)
   }
 
   stream (request: NetRequest, options: ExchangeOptions): Promise<NetStream> {
     this.#check()
-    return streamExchange(this.#dispatcher, request, options)
+    return streamExchange(this.#send, request, options)
+  }
+
+  /** Hand a request to undici as it is; its clocks are off, ours run. */
+  readonly #send = (request: NetRequest, handler: ExchangeHandler): void => {
+    const { origin, path, method, headers, body = null, keepAfterHead } = request
+    // undici closes the connection behind a HEAD unless it is told not to: some servers send a body, which the next reply would begin with.
+    const reset = method === 'HEAD' && keepAfterHead === true ? { reset: false } : {}
+    try {
+      this.#dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0, ...reset }, handler)
+    } catch (error) {
+      handler.fail(transportError(error, 'connect', origin))
+    }
   }
 
   /** Ours is opened again when it is needed; a caller's is not ours to open. */

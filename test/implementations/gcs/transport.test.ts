@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
-import { GcsFileSystem } from '../../../implementations/gcs/index.js'
-import { filesystem, resetForFork, revive } from '../../../lib/index.js'
-import { code, openFaulty, optionsOf } from './support.js'
+import type { GcsFileSystem } from '../../../implementations/gcs/index.js'
+import { revive } from '../../../lib/index.js'
+import { faultsReadingSuite } from '../object-store/faults-reading.js'
+import { listingSuite } from '../object-store/listing.js'
+import { ownerSuite } from '../object-store/owner.js'
+import { readingSuite } from '../object-store/reading.js'
+import { versionsSuite } from '../object-store/versions.js'
+import { writingSuite } from '../object-store/writing.js'
+import { KiB, MiB, gcsOver, openFaulty } from './support.js'
 
 describe('GCS: the transport', () => {
-  for (const transport of ['auto', 'undici'] as const) {
+  for (const transport of ['auto', 'undici', 'direct'] as const) {
     it(`G30: reads and writes with transport '${transport}', which travels as it was given`, async () => {
       await using running = await openFaulty()
       const fs = running.open({ transport })
@@ -13,21 +19,21 @@ describe('GCS: the transport', () => {
       assert.equal(((revive(structuredClone(fs)) as unknown as GcsFileSystem).toJSON().$forkfs.options as Record<string, unknown>)['transport'], transport)
     })
   }
-
-  it('G30: refuses the direct transport, which is not there, wherever it is asked for, before any request', async () => {
-    await using running = await openFaulty()
-    const options = { ...optionsOf(running.server), transport: 'direct' as const }
-    assert.throws(() => new GcsFileSystem(options), code('FORKFS_NOT_SUPPORTED', { protocol: 'gs' }))
-    assert.throws(() => filesystem('gs', options), code('FORKFS_NOT_SUPPORTED'))
-    assert.throws(() => revive({ $forkfs: { v: 1, type: 'gs', options } }), code('FORKFS_NOT_SUPPORTED'))
-    process.env['FORKFS_GS_TRANSPORT'] = 'direct'
-    try {
-      resetForFork()
-      assert.throws(() => filesystem('gs', optionsOf(running.server)), code('FORKFS_NOT_SUPPORTED'))
-    } finally {
-      delete process.env['FORKFS_GS_TRANSPORT']
-      resetForFork()
-    }
-    assert.equal((await running.server.counters()).requests, 0)
-  })
 })
+
+/** The main path of G1 to G28, with fewer lengths; the other files of this folder take the transport that is the default. */
+for (const transport of ['undici', 'direct'] as const) {
+  describe(`GCS over the transport '${transport}' (G30)`, function () {
+    this.timeout(60_000)
+    const kind = gcsOver(transport)
+
+    describe('reading', () => { readingSuite(kind, { lengths: [0, 1, 10_240, 8 * MiB, 16 * MiB + 3], etag: /^\d+$/, none: ['17', '0'] }) })
+    describe('versions', () => { versionsSuite(kind) })
+    describe('writing', () => {
+      writingSuite(kind, { lengths: [1, 256 * KiB + 1, 33 * MiB + 7], metadata: { given: { Colour: 'blue' }, kept: { Colour: 'blue' } }, noVersion: 'no generation' })
+    })
+    describe('listing', () => { listingSuite(kind) })
+    describe('faults while reading', () => { faultsReadingSuite(kind, { passing: { 'a 429': { type: 'status', status: 429 } }, refusals: [[403, 'forbidden', 'EACCES']] }) })
+    describe('owners', () => { ownerSuite(kind) })
+  })
+}

@@ -12,9 +12,8 @@ import { startFileServer } from '../../servers/index.js'
 import type { FileServer } from '../../servers/index.js'
 import { cert, key } from '../../implementations/http/fixtures/certificate.js'
 
-const options: NetClientOptions = { protocol: 'test', maxConcurrency: 4, retry: { attempts: 3, baseMs: 1, maxMs: 5 }, timeoutMs: 5000, idleTimeoutMs: 5000 }
-
-describe('net: client', () => {
+for (const transport of ['undici', 'direct'] as const) describe(`net: client over '${transport}'`, () => {
+  const options: NetClientOptions = { protocol: 'test', transport, maxConcurrency: 4, retry: { attempts: 3, baseMs: 1, maxMs: 5 }, timeoutMs: 5000, idleTimeoutMs: 5000 }
   let server: FileServer
   let net: NetClient
   const signal = new AbortController().signal
