@@ -1,9 +1,11 @@
 /** Pages of objects.list and buckets.list. */
 import { FsError } from '../../lib/errors/fs-error.js'
+import { entriesOf } from '../../lib/filesystem/object-engine.js'
+import type { BucketPage, Listing } from '../../lib/filesystem/object-engine.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import type { FileInfo } from '../../lib/filesystem/types.js'
 import type { NetReply } from '../../lib/net/index.js'
-import { infoOf, parseJson } from './replies.js'
+import { entryOf, parseJson, timeOf } from './replies.js'
 import type { ObjectResource } from './replies.js'
 
 export interface ListPage {
@@ -23,42 +25,30 @@ export function parseList (reply: NetReply): ListPage {
   return { items, prefixes, nextToken: nextPageToken === '' ? undefined : nextPageToken }
 }
 
-export interface BucketPage { readonly buckets: readonly FileInfo[], readonly nextToken: string | undefined }
-
 export function parseBuckets (reply: NetReply): BucketPage {
   const { items = [], nextPageToken } = parseJson<RawPage>(reply)
-  const buckets = items.map(({ name = '', timeCreated }): FileInfo => timeCreated === undefined ? directoryInfo(name) : { ...directoryInfo(name), created: new Date(timeCreated) })
+  const buckets = items.map(({ name = '', timeCreated }): FileInfo => timeCreated === undefined ? directoryInfo(name) : { ...directoryInfo(name), created: timeOf(timeCreated) })
   return { buckets, nextToken: nextPageToken === '' ? undefined : nextPageToken }
 }
 
 /** Turns the pages of one listing into entries. Stores may repeat prefixes on later pages: those are dropped, without remembering all. */
 export class PageReader {
-  readonly #bucket: string
-  readonly #base: string
-  readonly #markers: boolean
+  readonly #listing: Listing<ObjectResource>
   #last: Uint8Array | undefined
 
   /** `base`: the listed directory with its slash. With `markers` objects that only mark a directory are objects like others. */
   constructor (bucket: string, base: string, markers: boolean) {
-    this.#bucket = bucket
-    this.#base = base
-    this.#markers = markers
+    this.#listing = { bucket, base, markers, keyOf: ({ name }) => name!, infoOf: object => entryOf(`${bucket}/${object.name!}`, object) }
   }
 
   entries ({ items, prefixes }: ListPage): FileInfo[] {
-    const found: FileInfo[] = []
-    for (const item of items) {
-      const name = item.name!
-      const isMarker = name.endsWith('/') && !this.#markers
-      if (isMarker && name === this.#base) continue // the marker of the directory itself
-      found.push(isMarker ? directoryInfo(`${this.#bucket}/${name.replace(/\/+$/, '')}`) : infoOf(`${this.#bucket}/${name}`, item))
-    }
+    const fresh: string[] = []
     for (const prefix of prefixes) {
       const bytes = Buffer.from(prefix)
       if (this.#last !== undefined && Buffer.compare(bytes, this.#last) <= 0) continue
       this.#last = bytes
-      found.push(directoryInfo(`${this.#bucket}/${prefix.slice(0, -1)}`))
+      fresh.push(prefix)
     }
-    return found
+    return entriesOf(items, fresh, this.#listing)
   }
 }

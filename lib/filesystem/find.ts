@@ -121,7 +121,9 @@ export function keep (found: Map<string, FileInfo>, entry: FileInfo, derived: bo
 /** The result in the order of its names. */
 export function present (found: Map<string, FileInfo>, detail: boolean): string[] | Map<string, FileInfo> {
   const names = [...found.keys()]
-  if (names.some((name, index) => index > 0 && names[index - 1]! > name)) names.sort() // stores mostly list in order: a million names cost a second to sort
+  // Stores mostly list in order: a million names cost a second to sort.
+  if (names.every((name, index) => index === 0 || names[index - 1]! <= name)) return detail ? found : names
+  names.sort()
   return detail ? new Map(names.map(name => [name, found.get(name)!])) : names
 }
 

@@ -71,7 +71,7 @@ async function measure (subject: string, stage: Stage): Promise<Sample> {
 export const gcsList: Case = {
   name: 'gcs-list',
   title: 'Google Cloud Storage: listing a bucket',
-  how: ({ keys }) => `${keys.toLocaleString('en')} keys in pages of 1,000, read to the end; \`list()\` gives entry by entry and asks for the fields it needs, \`getFilesStream()\` gives objects of the SDK with all fields, and once more with four; undici asks for all fields and parses them; obstore uses the XML interface.`,
+  how: ({ keys }) => `${keys.toLocaleString('en')} keys in pages of 1,000, read to the end; \`list()\` gives entry by entry and asks for the fields it needs, without indents, \`getFilesStream()\` gives objects of the SDK with all fields, and once more with four; undici asks for all fields and parses them; obstore uses the XML interface.`,
   unit: 'ops/s',
   op: 'key',
   baseline: 'sdk',

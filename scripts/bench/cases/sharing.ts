@@ -17,6 +17,8 @@ const run = promisify(execFile)
 /** When they are measured: other cases share this process's start. */
 const loadMemmap = () => import('../../../lib/memmap/index.js')
 const loadWorkers = () => import('../../../lib/workers/index.js')
+/** The repository has koffi: what is told of processes without it is measured where it is hidden. */
+const hideKoffi = () => import('../../../test/systems/memmap/without-koffi.js')
 
 /** Time `once` several times; what is done between is not counted. */
 async function timed (rounds: number, each: (round: number) => Promise<() => Promise<unknown>>): Promise<number> {
@@ -38,6 +40,7 @@ async function oneWay (subject: string, { quick }: Stage): Promise<Sample> {
   const done = meter()
   let wallMs: number
   if (subject === 'forkfs') {
+    await hideKoffi()
     const { startWorker } = await loadWorkers()
     await using worker = await startWorker({ kind: 'process' })
     wallMs = await timed(rounds, round => {
@@ -116,7 +119,8 @@ async function toTwo (subject: string, stage: Stage): Promise<Sample> {
     const { stdout } = await run(stage.python!, [program, String(mebibytes), String(rounds)], { maxBuffer: 1 << 20 })
     return JSON.parse(stdout.trim().split('\n').at(-1)!) as Sample
   }
-  if (subject === 'mapped' || subject === 'plain-mapped') process.chdir(stage.cache) // where koffi is found
+  if (subject === 'mapped' || subject === 'plain-mapped') process.chdir(stage.cache) // where koffi is found, if not in the repository
+  else await hideKoffi()
   const length = mebibytes * MiB / 8
   const done = meter()
   const wallMs = subject === 'threads' ? await born('thread', length, rounds)

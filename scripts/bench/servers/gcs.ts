@@ -109,26 +109,27 @@ export class ListPages {
 
   page ({ query }: Head): Reply {
     const page = Number(/^page(\d+)$/.exec(query.get('pageToken') ?? 'page0')?.[1])
-    const body = this.#pages(query.get('fields') ?? '')[page]
+    const body = this.#pages(query.get('fields') ?? '', query.get('prettyPrint') !== 'false')[page]
     return body === undefined ? reply('400 Bad Request', { error: { code: 400, message: 'Invalid page token' } }) : { status: '200 OK', headers: json, body }
   }
 
-  #pages (fields: string): readonly string[] {
-    let pages = this.#made.get(fields)
+  #pages (fields: string, indented: boolean): readonly string[] {
+    const wanted = `${indented ? 'indented' : 'plain'} ${fields}`
+    let pages = this.#made.get(wanted)
     if (pages === undefined) {
       const names = /items\(([^)]*)\)/.exec(fields)?.[1]?.split(',')
-      pages = Array.from({ length: Math.ceil(this.#keys / itemsPerPage) }, (_, page) => this.#page(page, names))
-      this.#made.set(fields, pages)
+      pages = Array.from({ length: Math.ceil(this.#keys / itemsPerPage) }, (_, page) => this.#page(page, names, indented))
+      this.#made.set(wanted, pages)
     }
     return pages
   }
 
-  #page (page: number, names: readonly string[] | undefined): string {
+  #page (page: number, names: readonly string[] | undefined, indented: boolean): string {
     const first = page * itemsPerPage
     const items = Array.from({ length: Math.min(itemsPerPage, this.#keys - first) }, (_, index) => item(first + index, names))
     const next = first + items.length < this.#keys ? { nextPageToken: `page${page + 1}` } : {}
-    // Indented, as the store does.
-    return JSON.stringify({ ...(names === undefined ? { kind: 'storage#objects' } : {}), ...next, items }, undefined, 2)
+    // Indented unless it is told otherwise, as the store does.
+    return JSON.stringify({ ...(names === undefined ? { kind: 'storage#objects' } : {}), ...next, items }, undefined, indented ? 2 : 0)
   }
 }
 

@@ -6,7 +6,7 @@ import { failureOf } from '../../../implementations/gcs/errors.js'
 import { PageReader } from '../../../implementations/gcs/lists.js'
 import { resolveGcs } from '../../../implementations/gcs/options.js'
 import { PartsCheck } from '../../../implementations/gcs/read.js'
-import { hashOf, infoOf, parseJson } from '../../../implementations/gcs/replies.js'
+import { entryOf, hashOf, infoOf, parseJson } from '../../../implementations/gcs/replies.js'
 import { answerOf, contentRange, sessionPlace, storedBytes } from '../../../implementations/gcs/uploads.js'
 import { crc32c, crc32cText } from '../../../lib/net/index.js'
 
@@ -99,13 +99,41 @@ describe('GCS: the protocol of sessions', () => {
 describe('GCS: replies', () => {
   it('are JSON or are refused', () => {
     assert.deepEqual(parseJson(json({ a: 1 })), { a: 1 })
-    const wrong = [{ ...json({}), headers: { 'content-type': 'text/html' } }, { ...json({}), headers: {} }, { ...json({}), body: bytes('{') }, json(null), json('x'), json({ error: {} })]
+    const wrong = [{ ...json({}), headers: { 'content-type': 'text/html' } }, { ...json({}), headers: {} }, { ...json({}), body: bytes('{') }, json(null), json('x'), json({ error: {} }), { ...json({}), body: Buffer.from('{"a":"\xff"}', 'latin1') }]
     for (const reply of wrong) assert.throws(() => parseJson(reply), { code: 'FORKFS_PROTOCOL', retry: 'may' })
   })
 
   it('describe an object, without our own mark', () => {
     const info = infoOf('b/o', { name: 'o', size: '5', updated: '2026-01-02T03:04:05.678Z', generation: '17', crc32c: 'x', metadata: { a: 'b', 'forkfs-write': 'mark' } })
     assert.deepEqual(info, { name: 'b/o', size: 5, type: 'file', modified: new Date('2026-01-02T03:04:05.678Z'), etag: '17', generation: '17', crc32c: 'x', metadata: { a: 'b' } })
+  })
+
+  const listed = { name: 'o', size: '5', updated: '2026-01-02T03:04:05.678Z', timeCreated: '2026-01-01T00:00:00.000Z', generation: '17', storageClass: 'STANDARD' }
+
+  it('give plain entries of listings, with the fields that are asked for and no others', () => {
+    const entry = entryOf('b/o', { ...listed, crc32c: 'x', contentType: 'text/plain', metageneration: '2', metadata: { a: 'b' } })
+    const told = { name: 'b/o', size: 5, type: 'file', modified: new Date(listed.updated), created: new Date(listed.timeCreated), etag: '17', generation: '17', storageClass: 'STANDARD' }
+    assert.deepEqual(entry, told)
+    assert.deepEqual(structuredClone({ ...entry }), told)
+    assert.deepEqual(entryOf('b/o', { name: 'o', size: '0', crc32c: 'x', timeCreated: listed.timeCreated }), { name: 'b/o', size: 0, type: 'file', created: told.created })
+    assert.deepEqual(entryOf('b/o', { ...listed, size: '', updated: '' }), { ...entryOf('b/o', { ...listed, size: undefined, updated: undefined }), size: undefined })
+    assert.equal('modified' in entryOf('b/o', { ...listed, updated: '' }), false)
+  })
+
+  it('give every entry its own dates, also where both are the same moment', () => {
+    const { modified, created } = entryOf('b/o', { ...listed, timeCreated: listed.updated })
+    assert.deepEqual(modified, created)
+    modified!.setTime(0)
+    assert.deepEqual(created, new Date(listed.updated))
+  })
+
+  it('may tell times in other forms, and are refused when size or time is none', () => {
+    const moment = new Date('2026-01-02T03:04:05.678Z')
+    for (const updated of ['2026-01-02T03:04:05.678901234Z', '2026-01-02T04:04:05.678+01:00', '2026-01-02T03:04:05.678Z']) assert.deepEqual(entryOf('b/o', { ...listed, updated }).modified, moment, updated)
+    for (const wrong of [{ updated: 'yesterday' }, { timeCreated: 'x' }, { timeCreated: '2026-13-01T00:00:00Z' }, { size: 'x' }, { size: '-1' }, { size: '1.5' }]) {
+      assert.throws(() => entryOf('b/o', { ...listed, ...wrong }), { code: 'FORKFS_PROTOCOL' }, JSON.stringify(wrong))
+      assert.throws(() => infoOf('b/o', { ...listed, ...wrong }), { code: 'FORKFS_PROTOCOL' }, JSON.stringify(wrong))
+    }
   })
 
   it('hold hashes in any order', () => {

@@ -11,7 +11,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { isFsError } from '../../../lib/errors/fs-error.js'
 import { credentialSource, givenCredentials, S3CredentialSource } from '../../../implementations/s3/credentials.js'
-import { identityOf } from '../../../implementations/s3/options.js'
+import { sentIdentity } from '../../../implementations/s3/identity.js'
 import type { Credentials } from '../../../implementations/s3/sign.js'
 
 const run = promisify(execFile)
@@ -142,12 +142,16 @@ describe('credentialSource()', () => {
   })
 })
 
-describe('identityOf()', () => {
-  it('names who asks without a secret', () => {
-    assert.equal(identityOf({ kind: 'static', credentials: keys('a') }), 'a')
-    assert.equal(identityOf({ kind: 'environment' }, { AWS_ACCESS_KEY_ID: 'e', AWS_SECRET_ACCESS_KEY: 's' }), 'e')
-    assert.equal(identityOf({ kind: 'anonymous' }), 'anonymous')
-    assert.equal(identityOf({ kind: 'sdk' }), undefined)
+describe('sentIdentity()', () => {
+  it('names who asks without a secret, and says of keys that change what they are', () => {
+    const env = { AWS_ACCESS_KEY_ID: 'e', AWS_SECRET_ACCESS_KEY: 's' }
+    const session = { accessKeyId: 'a', secretAccessKey: 's', sessionToken: 't' }
+    assert.deepEqual(sentIdentity({ kind: 'static', credentials: keys('a') }), { accessKeyId: 'a' })
+    assert.deepEqual(sentIdentity({ kind: 'static', credentials: session }), { accessKeyId: 'a' })
+    assert.deepEqual(sentIdentity({ kind: 'environment' }, env), { accessKeyId: 'e' })
+    assert.deepEqual(sentIdentity({ kind: 'environment' }, { ...env, AWS_SESSION_TOKEN: 't' }), { keys: 'temporary' })
+    assert.deepEqual(sentIdentity({ kind: 'sdk' }), { keys: 'chain' })
+    for (const plan of [{ kind: 'anonymous' }, { kind: 'sdk', profile: 'p' }, { kind: 'module', module: 'm' }] as const) assert.deepEqual(sentIdentity(plan, env), {})
   })
 })
 

@@ -69,6 +69,15 @@ describe('parseList()', () => {
     const { entries } = parseList(page('', entry('a+b%2Fc', '<ETag>&quot;e&quot;</ETag><LastModified>2024-02-29T12:00:00Z</LastModified>')))
     assert.deepEqual(structuredClone(entries[0]!.toInfo('bucket')),
       { name: 'bucket/a+b%2Fc', size: 1, type: 'file', etag: '"e"', modified: new Date('2024-02-29T12:00:00Z') })
+    const whole = parseList(page('', entry('a', '<ETag>&quot;e&quot;</ETag><LastModified>2024-02-29T12:00:00Z</LastModified><StorageClass>GLACIER</StorageClass>'))).entries[0]!
+    assert.deepEqual(structuredClone({ ...whole.toInfo('bucket') }), { name: 'bucket/a', size: 1, type: 'file', etag: '"e"', modified: new Date('2024-02-29T12:00:00Z'), storageClass: 'GLACIER' })
+    assert.deepEqual(parseList(page('', entry('a'))).entries[0]!.toInfo('bucket'), { name: 'bucket/a', size: 1, type: 'file' })
+  })
+
+  it('tells the class of each entry, however they alternate', () => {
+    const names = ['STANDARD', 'GLACIER', 'STANDARD', 'A_CLASS_OF_ITS_OWN', 'A_CLASS_OF_ITS_OWN', 'A&amp;B', 'A&amp;amp;B', 'A&amp;B', 'STANDARD']
+    const { entries } = parseList(page('', names.map(name => entry('a', `<StorageClass>${name}</StorageClass>`)).join('')))
+    assert.deepEqual(entries.map(({ storageClass }) => storageClass), names.map(name => name.replace('&amp;', '&')))
   })
 
   it('puts quotes around an ETag that has none and keeps a weak one', () => {
