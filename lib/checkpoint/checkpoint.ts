@@ -25,23 +25,30 @@ const liveBrand = Symbol.for('forkfs.live.v1')
 
 /** A local directory in use. */
 export interface CheckpointDirectory extends AsyncDisposable {
+  /** Absolute. To be read only. */
   readonly path: string
   /** From now on it may vanish. Idempotent. */
   release (): Promise<void>
+  /** release(). */
   [Symbol.asyncDispose] (): Promise<void>
 }
 
+/**
+ * What persist() takes besides the options of protocols ({ s3: { … } }), which a target with `filesystem` does not need. An abort rejects with
+ * `signal.reason`.
+ */
 export type PersistOptions = UrlOptions & Verb & {
-  /** Files; bytes in the branches. */
+  /** Files; bytes in the branches. @defaultValue none */
   readonly progress?: Progress | undefined
-  /** The target is a path of this one, not a URL. */
+  /** The target is a path of this one, not a URL. @defaultValue the one of the URL */
   readonly filesystem?: FileSystem | undefined
 }
 
+/** What prune() takes. */
 export interface PruneOptions extends Verb {
-  /** How many complete checkpoints stay, integer >= 1. */
+  /** How many complete checkpoints stay, integer >= 1 (TypeError, RangeError). No default. */
   readonly keep: number
-  /** The path is one of this filesystem, not a URL. */
+  /** The path is one of this filesystem, not a URL. @defaultValue the one of the URL */
   readonly filesystem?: FileSystem | undefined
 }
 
@@ -62,10 +69,12 @@ export class Checkpoint {
     Object.defineProperty(this, '$forkfs', { enumerable: true, get: () => this.toJSON().$forkfs })
   }
 
+  /** Where it lies. */
   get filesystem (): FileSystem { return this.#address.fs }
   /** Inside the filesystem, normalised. */
   get path (): string { return this.#address.path }
 
+  /** Of a local directory: a path, `~` included, or a file URL; nothing is looked up. @throws TypeError for another URL */
   static fromDirectory (path: string | URL | Buffer): Checkpoint {
     return new Checkpoint(localPath('path', path))
   }

@@ -1,7 +1,4 @@
-import { readdir, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import { FsError, isFsError, kindOf } from '../errors/index.js'
-import { localTemporaryPattern } from '../file/local.js'
 import { isPlain, isRecord } from '../filesystem/options.js'
 import type { Verb, WriteOptions } from '../filesystem/types.js'
 import { withLock } from '../locks/index.js'
@@ -12,6 +9,7 @@ import type { Address } from './address.js'
 import { isMissing } from './manifest.js'
 import { metadataName } from './names.js'
 import { explained } from './shared.js'
+import { removeStaged } from './staged.js'
 
 export type Metadata = Readonly<Record<string, unknown>>
 
@@ -70,20 +68,12 @@ async function write (address: Address, metadata: Metadata, options: Verb & Writ
 async function locked (address: Address, options: WaitOptions, work: () => Promise<void>): Promise<void> {
   try {
     await withLock(`checkpoint metadata ${identityOf(address)}`, async () => {
-      if (isLocal(address)) await removeStaged(address).catch(() => {}) // the next one tries again
+      // Those of other nodes are done long before. What fails is tried again by the next one.
+      if (isLocal(address)) await removeStaged(address.path, [metadataName], untouchedMs).catch(() => {})
       await work()
     }, options)
   } catch (error) {
     throw explained(error, address, 'metadata')
-  }
-}
-
-/** What killed writers have staged beside it. No live one of this node is at it; those of others are done long before. */
-async function removeStaged ({ path }: Address): Promise<void> {
-  for (const name of await readdir(path)) {
-    if (!name.startsWith(`.${metadataName}.`) || !localTemporaryPattern.test(name)) continue
-    const staged = join(path, name)
-    if (Date.now() - (await stat(staged)).mtimeMs > untouchedMs) await unlink(staged)
   }
 }
 

@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FsError, fromNodeError, isFsError } from '../errors/index.js'
+import { localTemporaryPattern } from '../file/local.js'
 import { runBulk } from '../filesystem/bulk.js'
 import { escapeGlob, isBelow, relative } from '../filesystem/paths.js'
 import { usingProgress } from '../filesystem/progress.js'
@@ -17,6 +18,7 @@ import { isMissing, readManifest, readMarker } from './manifest.js'
 import type { Manifest, ManifestFile, Marker } from './manifest.js'
 import { controlNames, manifestName, markerName, metadataName } from './names.js'
 import { explained } from './shared.js'
+import { removeStaged } from './staged.js'
 
 /** A local file as it was when it was hashed. */
 interface SourceFile extends ManifestFile { readonly path: string, readonly version: string }
@@ -39,7 +41,7 @@ export async function persistTo (directory: string, target: Address, { signal, p
       const same = isLocal(target) && await isSame(directory, target.path)
       if (!same && isLocal(target) && isBelow(target.path, directory)) throw new FsError('EINVAL', 'the target lies in the directory that is to be persisted', { path: target.path })
       const files = await scan(directory, signal)
-      if (same) await writeManifest(target, manifestOf(files, randomHex(16)), { signal })
+      if (same) await sealHere(target, manifestOf(files, randomHex(16)), { signal })
       else await upload(files, target, { signal, progress: inner })
     }, { signal }))
   } catch (error) {
@@ -49,6 +51,11 @@ export async function persistTo (directory: string, target: Address, { signal, p
 
 async function isSame (directory: string, target: string): Promise<boolean> {
   return await realpath(directory).catch(() => directory) === await realpath(target).catch(() => target)
+}
+
+async function sealHere (target: Address, manifest: Manifest, { signal }: Verb): Promise<void> {
+  await removeStaged(target.path)
+  await writeManifest(target, manifest, { signal })
 }
 
 async function upload (files: readonly SourceFile[], target: Address, options: Verb & { readonly progress?: Progress | undefined }): Promise<void> {
@@ -85,6 +92,7 @@ async function claim (target: Address, attempt: string, { signal }: Verb): Promi
   if (fs.capabilities.emptyDirectories) await fs.makedirs(path, { existOk: true, signal })
   await putMarker(target, attempt, { signal })
   if (began !== undefined) await removeContents(target, { signal })
+  else if (isLocal(target)) await removeStaged(path) // the one before had not got as far as its marker
 }
 
 async function holdsSomething ({ fs, path }: Address, { signal }: Verb): Promise<boolean> {
@@ -196,6 +204,7 @@ async function collect (directory: string, prefix: string, names: string[]): Pro
   for (const entry of await readdir(join(directory, prefix), { withFileTypes: true })) {
     const name = prefix === '' ? entry.name : `${prefix}/${entry.name}`
     if (controlNames.has(name)) continue
+    if (entry.isFile() && localTemporaryPattern.test(entry.name)) continue // no contents, whole or not: listings leave them out as well
     if (entry.isDirectory()) await collect(directory, name, names)
     else if (entry.isFile() || (entry.isSymbolicLink() && (await stat(join(directory, name))).isFile())) names.push(name)
     else throw new FsError('FORKFS_NOT_SUPPORTED', 'it is a pipe, a socket, a device or a link to a directory', { path: join(directory, name), protocol: 'file' })

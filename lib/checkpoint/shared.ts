@@ -11,12 +11,16 @@ import type { Address } from './address.js'
 import { download, planDownload } from './download.js'
 import { incomplete } from './manifest.js'
 
+/** What reading a checkpoint takes. An abort rejects with `signal.reason`. */
 export interface ReadOptions extends Verb {
-  /** Of the caller whose call downloads; for who waits for another's it is full in the end. Files; bytes in the branches. */
+  /** Of the caller whose call downloads; for who waits for another's it is full in the end. Files; bytes in the branches. @defaultValue none */
   readonly progress?: Progress | undefined
   /** Refuse a directory without a manifest (FORKFS_INCOMPLETE). @defaultValue false */
   readonly requireComplete?: boolean | undefined
-  /** How long to wait while others download, in milliseconds; our own download is not counted. @defaultValue 600_000 */
+  /**
+   * How long to wait while others download, in milliseconds >= 0, Infinity for ever; then FORKFS_LOCK_TIMEOUT. Our own download is not counted.
+   * @defaultValue 600_000
+   */
   readonly timeoutMs?: number | undefined
 }
 

@@ -5,11 +5,13 @@ import type { Verb } from '../filesystem/types.js'
 import { tryLock } from '../locks/index.js'
 import { randomHex } from '../owner/index.js'
 import { verdictOf } from '../owner/liveness.js'
+import { isLocal } from './address.js'
 import type { Address } from './address.js'
 import { isMissing, readManifest, readMarker } from './manifest.js'
 import type { Manifest } from './manifest.js'
 import { persistLock, putMarker, removeMarked } from './persist.js'
 import { explained } from './shared.js'
+import { removeNeverBegun } from './staged.js'
 
 const atOnce = 16
 /** How long the writer of an unfinished checkpoint counts as alive where nobody can look. */
@@ -82,7 +84,8 @@ function removeComplete (address: Address, verb: Verb): Promise<boolean> {
 function removeAbandoned (address: Address, verb: Verb): Promise<boolean> {
   return unlessLocked(address, verb, async () => {
     const marker = await readMarker(address, verb)
-    if (marker === undefined || await manifestOf(address, verb) !== undefined) return false
+    if (marker === undefined) return isLocal(address) && removeNeverBegun(address.path, abandonedMs)
+    if (await manifestOf(address, verb) !== undefined) return false
     const verdict = marker.owner === undefined ? 'unknown' : verdictOf(marker.owner)
     if (verdict === 'alive' || (verdict === 'unknown' && Date.now() - Date.parse(marker.begun) < abandonedMs)) return false
     await removeMarked(address, verb)

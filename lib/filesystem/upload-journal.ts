@@ -1,3 +1,5 @@
+import { isFsError } from '../errors/index.js'
+import { realm } from '../owner/index.js'
 import type { Descriptor } from './descriptor.js'
 import type { OptionTable } from './options.js'
 
@@ -18,15 +20,29 @@ export interface UploadNote { done (): Promise<void> }
 
 /**
  * Write down an upload before its first part is sent; what is left of it is ended by recover() (lib/streams). Cost: one write and
- * one fdatasync, beside a request to the store. Where nothing can be written down the upload goes on without.
+ * one fdatasync, beside a request to the store. Where nothing can be written down (a temporary folder that is full or not ours to write) the upload
+ * goes on all the same: a process that is killed then leaves its parts at the store. One process warning tells of it, code FORKFS_UPLOAD_NOT_JOURNALLED.
  */
 export async function noteUpload (protocol: string, descriptor: Descriptor | undefined, path: string, uploadId: string): Promise<UploadNote | undefined> {
   try {
     const { journalAdd } = await import('../resources/index.js') // most programs never come here
     return await journalAdd({ kind: uploadKind, data: { protocol, descriptor, path, uploadId } satisfies UploadRecord })
-  } catch {
+  } catch (error) {
+    if (!isFsError(error, 'FORKFS_RESET')) warnOnce(error) // the upload hears of a reset by itself
     return undefined
   }
+}
+
+/** The epoch that was told. */
+let warned: number | undefined
+
+function warnOnce (error: unknown): void {
+  if (warned === realm.epoch) return
+  warned = realm.epoch
+  const detail = 'Let FORKFS_TMPDIR name a folder that can be written to, or end incomplete uploads by a lifecycle rule of the bucket.'
+  process.emitWarning(`uploads can not be written into the journal, recover() will not find them if this process is killed: ${String(error)}`, {
+    type: 'ForkfsWarning', code: 'FORKFS_UPLOAD_NOT_JOURNALLED', detail
+  })
 }
 
 /**

@@ -4,14 +4,20 @@ import { onReset } from './reset.js'
 /**
  * Work that must happen even when nobody closes what was opened: temp files to unlink, uploads to abort. It belongs to the
  * owner that registered it; after a reset it is forgotten, never run. Routes: the natural end of the process (`drain`, may
- * await), and its exit (`exit`, synchronous). The youngest runs first: what stands on something goes before it. Nothing runs on SIGKILL or
- * terminate(): names and journals cover those, and the parent's route (onRelease).
+ * await), its exit (`exit`, synchronous), and before that an error that nobody caught (`uncaught`). The youngest of the first two
+ * runs first: what stands on something goes before it. Nothing runs on SIGKILL or terminate(): names and journals cover those,
+ * and the parent's route (onRelease).
  */
 export interface Finalizer {
   /** At `beforeExit`, and in shutdown(). */
   drain?(): Promise<void>
   /** At `exit`: synchronous, short. */
   exit?(): void
+  /**
+   * An error that nobody caught, synchronous: what was under way may be half done. Mostly `exit` follows; where the application handles such errors
+   * the process goes on, and so does the work.
+   */
+  uncaught?(): void
 }
 
 interface Entry { readonly finalizer: Finalizer, readonly epoch: number }
@@ -43,11 +49,20 @@ function atExit (): void {
   }
 }
 
+/** A rejection that nobody handles comes here as well, where it ends the process. */
+function atUncaught (): void {
+  for (const { finalizer, epoch } of entries) {
+    if (epoch !== realm.epoch) continue
+    try { finalizer.uncaught?.() } catch { /* the first error is the one to be told */ }
+  }
+}
+
 function install (): void {
   if (installed) return
   installed = true
   process.on('beforeExit', atBeforeExit)
   process.on('exit', atExit)
+  process.on('uncaughtExceptionMonitor', atUncaught) // only looks on: what the process does about it stays as it is
 }
 
 function uninstall (): void {
@@ -55,6 +70,7 @@ function uninstall (): void {
   installed = false
   process.off('beforeExit', atBeforeExit)
   process.off('exit', atExit)
+  process.off('uncaughtExceptionMonitor', atUncaught)
 }
 
 /** @returns a function that disarms it (idempotent): call it when the work was done in good order. */

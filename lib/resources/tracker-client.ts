@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -53,7 +54,10 @@ class TrackerClient {
   async release (path: string, holder: string): Promise<boolean> {
     const resource = this.#resources.get(path)
     const count = resource?.holders.get(holder)
-    if (resource === undefined || count === undefined) return false
+    if (resource === undefined || count === undefined) {
+      process.getBuiltinModule('node:util').debuglog('forkfs')('released once too often: %s', path)
+      return false
+    }
     if (count > 1) resource.holders.set(holder, count - 1)
     else resource.holders.delete(holder)
     if (resource.holders.size > 0) return false
@@ -95,8 +99,25 @@ class TrackerClient {
 
   #begin (): void {
     if (this.#withdraw.length > 0) return
-    const disarm = addFinalizer({ drain: async () => { drop(this); this.end() } })
+    const disarm = addFinalizer({
+      drain: async () => {
+        drop(this)
+        this.#endFirst()
+        this.end()
+        return Promise.resolve()
+      },
+      exit: () => { this.#endFirst() }
+    })
     this.#withdraw = [disarm, onRelease(owner => this.releaseHolder(ownerName(owner)))]
+  }
+
+  /** With pid 1, as in a container, all processes of its namespace end at once, the tracker among them: nobody is left to delete, or to read. */
+  #endFirst (): void {
+    if (process.pid !== 1 || hasParent()) return
+    const paths = (wanted: TrackedKind): string[] => [...this.#resources].flatMap(([path, { kind }]) => kind === wanted ? [path] : [])
+    for (const path of [...paths('file'), ...paths('folder').sort((a, b) => b.length - a.length)]) {
+      try { rmSync(path, { recursive: true, force: true }) } catch { /* the next sweep sees to it */ }
+    }
   }
 
   /** In a worker of ours the parent counts us as one holder, and knows when we are dead. */

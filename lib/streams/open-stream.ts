@@ -11,6 +11,7 @@ import { readStream } from './read-stream.js'
 import { s3Defaults } from './s3cfg.js'
 import { StagedWrite } from './staged-write.js'
 import type { ObjectStream, StreamFlags, StreamOptions, StreamRange } from './types.js'
+import type { Destination } from './upload.js'
 import { writeStream } from './write-stream.js'
 
 /** Their own writers stage in the right place already: beside the target, and in memory. */
@@ -27,7 +28,12 @@ const stagedThere: ReadonlySet<string> = new Set(['file', 'memory'])
  * @throws TypeError, RangeError for arguments, before any I/O; FsError as open(), FORKFS_NOT_SUPPORTED ('a', writing to http), EEXIST ('wx'), ENOSPC,
  *   EACCES, EROFS (of the temporary folder), FORKFS_CONFIG, FORKFS_CREDENTIALS (of .s3cfg)
  */
-export async function openStream (uri: string | URL, flags: StreamFlags = 'r', options: StreamOptions = {}): Promise<ObjectStream> {
+export function openStream (uri: string | URL, flags: StreamFlags = 'r', options: StreamOptions = {}): Promise<ObjectStream> {
+  return begin(uri, flags, options)
+}
+
+/** @param onEnd What the end of the process does with an open write, where that is not what a dispose does. */
+async function begin (uri: string | URL, flags: StreamFlags, options: StreamOptions, onEnd?: 'abort'): Promise<ObjectStream> {
   checkStream(flags, options)
   options.signal?.throwIfAborted()
   const { protocol } = parseUrl(uri)
@@ -39,7 +45,7 @@ export async function openStream (uri: string | URL, flags: StreamFlags = 'r', o
   }
   const given = urlOptions(options)
   const [fs, path] = await urlToFs(uri, protocol === 's3' ? await s3Defaults(given, options.s3cfg) : given)
-  return flags === 'r' ? openReading(fs, path, options) : openWriting(fs, path, flags, options)
+  return flags === 'r' ? openReading(fs, path, options) : openWriting({ fs, path, flag: flags }, options, onEnd)
 }
 
 async function openReading (fs: FileSystem, path: string, options: StreamOptions): Promise<ObjectStream> {
@@ -56,7 +62,7 @@ async function openReading (fs: FileSystem, path: string, options: StreamOptions
   return open({ begin: options.begin ?? 0, end: options.end })
 }
 
-async function openWriting (fs: FileSystem, path: string, flag: 'w' | 'wx', options: StreamOptions): Promise<ObjectStream> {
+async function openWriting ({ fs, path, flag }: Omit<Destination, 'options'>, options: StreamOptions, onEnd: 'abort' | undefined): Promise<ObjectStream> {
   const { signal, onUploadError = 'keep', onDispose = 'commit', contentType, metadata, partBytes } = options
   if (!fs.capabilities.write) throw notSupported(fs.protocol, 'writing')
   if (flag === 'wx' && !fs.capabilities.exclusiveCreate) throw notSupported(fs.protocol, 'writing only where nothing is yet')
@@ -65,11 +71,11 @@ async function openWriting (fs: FileSystem, path: string, flag: 'w' | 'wx', opti
     const write = { contentType, metadata, partBytes }
     if (stagedThere.has(fs.protocol)) {
       const file = await counter.run(() => openThere(fs, path, flag, { ...write, signal }))
-      return writeStream(file, { onDispose, counter, signal })
+      return writeStream(file, { onDispose, onEnd, counter, signal })
     }
     const staged = await StagedWrite.open({ fs, path, flag, options: write }, { signal, onUploadError, counter })
     const file = openWriteHandle(path, staged, { check: ownerCheck(path), release: () => {} })
-    return writeStream(file, { onDispose, counter, staged, signal })
+    return writeStream(file, { onDispose, onEnd, counter, staged, signal })
   } catch (error) {
     counter.close()
     throw error
@@ -82,12 +88,13 @@ async function openThere (fs: FileSystem, path: string, flag: 'w' | 'wx', option
 }
 
 /**
- * Commits when fn returns, aborts when it throws. What fn throws is what this rejects with; where the clean-up fails as well, its error is found
- * under `suppressed`.
+ * Commits when fn returns, aborts when it throws, and when the process ends before it has done either, in whatever way (see docs/streams.md). What fn
+ * throws is what this rejects with; where the clean-up fails as well, its error is found under `suppressed`.
+ * @throws what openStream() throws; FORKFS_CLOSED: shutdown() was called while fn was at work
  */
 export async function withStream<T> (uri: string | URL, flags: StreamFlags, fn: (stream: ObjectStream) => Promise<T>, options: StreamOptions = {}): Promise<T> {
   if (typeof fn !== 'function') throw new TypeError(`Expected \`fn\` to be a function, got (${typeof fn})`)
-  const stream = await openStream(uri, flags, options)
+  const stream = await begin(uri, flags, options, 'abort')
   let result: T
   try {
     result = await fn(stream)

@@ -11,7 +11,10 @@ export type StreamOptions = UrlOptions & Verb & {
   readonly end?: number | undefined
   /** What becomes of the staged bytes when their upload fails: kept for retryCommit() and recover(), or deleted. @defaultValue 'keep' */
   readonly onUploadError?: 'keep' | 'discard' | undefined
-  /** What `await using` and the end of the process do with an open write. @defaultValue 'commit' */
+  /**
+   * What `await using` and the end of the process do with an open write. At the latter withStream() always aborts, and so does each stream that was
+   * open when an error came that nobody caught. @defaultValue 'commit'
+   */
   readonly onDispose?: 'commit' | 'abort' | undefined
   readonly contentType?: string | undefined
   readonly metadata?: Readonly<Record<string, string>> | undefined

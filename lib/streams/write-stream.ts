@@ -17,6 +17,8 @@ onReset(() => {
 
 export interface WriteStreamOptions {
   readonly onDispose: 'commit' | 'abort'
+  /** What the end of the process does with an open write. @defaultValue as `onDispose` */
+  readonly onEnd?: 'commit' | 'abort' | undefined
   readonly counter: StreamCounter
   /** What it stages to, where that is ours. */
   readonly staged?: StagedWrite | undefined
@@ -37,6 +39,7 @@ class WriteCore {
   readonly file: FileHandle
   readonly counter: StreamCounter
   readonly #onDispose: 'commit' | 'abort'
+  readonly #onEnd: 'commit' | 'abort'
   readonly #staged: StagedWrite | undefined
   readonly #signal: AbortSignal | undefined
   readonly #disarm: () => void
@@ -46,16 +49,25 @@ class WriteCore {
   #bySignal = false
   /** A call of write() failed: dispose must not publish what is there. */
   #spoilt = false
+  /** An error ended its writer, as far as anybody knows: only close() says that it is whole. */
+  #doubtful = false
+  /** Why the end of the process has dropped it. */
+  #ended: FsError | undefined
   #writing = 0
   #leaving: Promise<void> | undefined
 
-  constructor (file: FileHandle, { onDispose, counter, staged, signal }: WriteStreamOptions) {
+  constructor (file: FileHandle, { onDispose, onEnd = onDispose, counter, staged, signal }: WriteStreamOptions) {
     this.file = file
     this.counter = counter
     this.#onDispose = onDispose
+    this.#onEnd = onEnd
     this.#staged = staged
     this.#signal = signal
-    this.#disarm = addFinalizer({ drain: () => this.#drain(), exit: () => { if (onDispose === 'commit' && this.#isWhole) staged?.exit() } })
+    this.#disarm = addFinalizer({
+      drain: () => this.#drain(),
+      exit: () => { if (this.#isWhole && (this.#closing !== undefined || this.#commitsAtEnd)) staged?.exit() },
+      uncaught: () => { this.#doubtful = true }
+    })
     this.#abort = () => {
       this.#bySignal = this.#closing === undefined
       this.#drop(signal?.reason).catch(() => {}) // its file is left to the sweep
@@ -67,6 +79,8 @@ class WriteCore {
 
   /** All that was given to write() was taken. */
   get #isWhole (): boolean { return !this.#aborted && !this.#spoilt && this.#writing === 0 }
+
+  get #commitsAtEnd (): boolean { return this.#onEnd === 'commit' && !this.#doubtful }
 
   async write (data: Uint8Array | string, rest: readonly unknown[]): Promise<{ bytesWritten: number }> {
     this.#writing++
@@ -91,6 +105,7 @@ class WriteCore {
     try {
       await this.counter.run(() => this.file.close())
       if (this.#bySignal) throw this.#signal?.reason
+      if (this.#ended !== undefined) throw this.#ended
     } finally {
       this.#end()
     }
@@ -114,6 +129,7 @@ class WriteCore {
   async dispose (): Promise<void> {
     if (this.#closing !== undefined) { await this.#closing.catch(() => {}); return }
     if (this.#bySignal) throw this.#signal?.reason // nobody may have been told
+    if (this.#ended !== undefined && this.#onDispose === 'commit') throw this.#ended
     if (this.#aborted) return
     if (this.#spoilt || this.#onDispose === 'abort') { await this.#drop(undefined); return }
     await this.close()
@@ -123,7 +139,7 @@ class WriteCore {
   lost (): void {
     if (this.#closing !== undefined || this.#aborted || this.#leaving !== undefined) return
     const { path, size = 0 } = this.file
-    const keeps = this.#staged !== undefined && this.#onDispose === 'commit' && this.#isWhole
+    const keeps = this.#staged !== undefined && this.#commitsAtEnd && this.#isWhole
     process.emitWarning(`a stream to '${path}' was dropped without close(): its ${size} bytes ${keeps ? 'are kept for recover()' : 'are lost'}. Use withStream()`, { type: 'ForkfsWarning' })
     this.#leaving = (async () => {
       try {
@@ -138,7 +154,17 @@ class WriteCore {
   async #drain (): Promise<void> {
     if (this.#leaving !== undefined) { await this.#leaving.catch(() => {}); return }
     if (this.#closing !== undefined) { await this.#closing.catch(() => {}); return } // its caller is told
-    if (!this.#aborted) await this.dispose()
+    if (this.#aborted) return
+    if (this.#commitsAtEnd && !this.#spoilt) await this.close()
+    else await this.#dropAtEnd()
+  }
+
+  /** Who goes on after shutdown() is not to believe that it was published. */
+  async #dropAtEnd (): Promise<void> {
+    const { path, size = 0 } = this.file
+    this.#ended = new FsError('FORKFS_CLOSED', 'the process ends, or shutdown() was called, before the stream was closed: nothing was published', { operation: 'stream', path })
+    if (this.#onDispose === 'commit') process.emitWarning(`${size} bytes written to '${path}' were dropped: the process ended before its stream was closed`, { type: 'ForkfsWarning' })
+    await this.#drop(this.#ended)
   }
 
   #end (): void {

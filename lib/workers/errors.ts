@@ -1,24 +1,53 @@
-import { FsError, isFsError } from '../errors/index.js'
+import { FsError, isFsError, withContext } from '../errors/index.js'
 import { registerErrorClass } from '../errors/codec.js'
 
 /** How a worker ended. A process that was killed has a signal and no exit code. */
 export interface Exit {
+  /** Null: a signal ended it, or its connection was lost. */
   readonly exitCode: number | null
+  /** 'SIGKILL' and the like; null for a thread, and for an end of its own. */
   readonly signal: string | null
   /** What a thread reported as it died. */
   readonly error?: Error | undefined
 }
 
-/** The worker ended with calls under way, or before them. An exit code of 0 is no answer either. */
+/** Which call an error is about. */
+export interface Call {
+  /** The verb of the worker: call, run, store, load. */
+  readonly operation?: string | undefined
+  /** `module#function` of a call, the name of a variable. */
+  readonly path?: string | undefined
+}
+
+/** What a call is called in errors. A module may be all its source (`data:`): its beginning tells which. */
+export function callPath (module: string, name: string): string {
+  return `${module.length > 300 ? `${module.slice(0, 300)}…` : module}#${name}`
+}
+
+/** The same failure as the end of one of the calls that it ended. */
+export function endOf (call: Call, error: Error): Error {
+  if (error instanceof WorkerDiedError) {
+    const { condition, exitCode, signal, stderr, cause } = error
+    return new WorkerDiedError(condition, { ...call, exitCode, signal, stderr, cause })
+  }
+  return isFsError(error) ? withContext(error, { operation: call.operation ?? '', path: call.path }) : error
+}
+
+/**
+ * The worker ended with calls under way, or before them. An exit code of 0 is no answer either. `operation` and `path` name the call that has
+ * no answer: 'call' and 'file:///app/tasks.js#resize'. Several were under way: each rejects with its own, and any of them may be the cause.
+ */
 export class WorkerDiedError extends FsError {
   declare readonly code: 'FORKFS_WORKER_DIED'
+  /** Null: a signal ended it, or its connection was lost. */
   readonly exitCode: number | null
+  /** What ended a process, for example 'SIGKILL'; null otherwise. */
   readonly signal: string | null
   /** The last 64 KiB that it wrote there. */
   readonly stderr: string
 
-  constructor (condition: string, fields: Exit & { readonly stderr: string, readonly operation?: string | undefined, readonly cause?: unknown }) {
-    super('FORKFS_WORKER_DIED', condition, { operation: fields.operation, retry: 'may', cause: fields.cause })
+  constructor (condition: string, fields: Exit & Call & { readonly stderr: string, readonly cause?: unknown }) {
+    super('FORKFS_WORKER_DIED', condition, { operation: fields.operation, path: fields.path, retry: 'may', cause: fields.cause })
     this.exitCode = fields.exitCode
     this.signal = fields.signal
     this.stderr = fields.stderr
@@ -35,7 +64,9 @@ export type BootstrapFailure = 'import' | 'init' | 'exit' | 'timeout' | 'spawn'
 /** The worker never became ready. `output` is what it printed. */
 export class WorkerBootstrapError extends FsError {
   declare readonly code: 'FORKFS_WORKER_BOOTSTRAP'
+  /** How far it came. */
   readonly kind: BootstrapFailure
+  /** What it printed until then, stdout and stderr, at most 64 KiB. */
   readonly output: string
 
   constructor (kind: BootstrapFailure, condition: string, fields: { readonly output?: string | undefined, readonly cause?: unknown } = {}) {
@@ -54,8 +85,9 @@ const text = (value: unknown): string => typeof value === 'string' ? value : ''
 registerErrorClass('WorkerDiedError', {
   matches: error => isFsError(error, 'FORKFS_WORKER_DIED'),
   hidden: ['condition'],
-  create: (message, { condition, operation, exitCode, signal, stderr }) => new WorkerDiedError(text(condition) || message, {
+  create: (message, { condition, operation, path, exitCode, signal, stderr }) => new WorkerDiedError(text(condition) || message, {
     operation: text(operation),
+    path: typeof path === 'string' ? path : undefined,
     exitCode: typeof exitCode === 'number' ? exitCode : null,
     signal: typeof signal === 'string' ? signal : null,
     stderr: text(stderr)

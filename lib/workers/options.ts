@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { unknownOption } from '../filesystem/options.js'
 import { resolveSharing } from './sharing.js'
 import type { ResolvedSharing } from './sharing.js'
-import type { RemoteWorkerOptions, WorkerKind } from './types.js'
+import type { CallOptions, PoolCallOptions, RemoteWorkerOptions, WorkerKind } from './types.js'
 
 export interface ResolvedWorkerOptions {
   readonly kind: WorkerKind
@@ -51,6 +52,15 @@ export function moduleSpecifier (name: string, module: unknown): string {
   return module
 }
 
+export const callNames: readonly string[] = ['signal', 'timeoutMs'] satisfies ReadonlyArray<keyof CallOptions>
+export const poolCallNames: readonly string[] = [...callNames, 'retries' satisfies keyof PoolCallOptions]
+
+/** A misspelt deadline would be none. @throws TypeError for a name that a call does not know, and for what is no object */
+export function checkCallOptions (options: CallOptions, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options)
+  for (const name in options) if (!names.includes(name) && Object.hasOwn(options, name)) throw unknownOption(name, 'call()', names)
+}
+
 function checkStrings (name: string, value: unknown): void {
   if (value === undefined) return
   if (typeof value !== 'object' || value === null || !Object.values(value).every(item => typeof item === 'string')) throw wrong(name, 'strings', value)
@@ -68,7 +78,7 @@ export function entryUrl (workerUrl: string | URL | undefined): URL {
 export function resolveOptions (options: RemoteWorkerOptions, more: readonly string[] = []): ResolvedWorkerOptions {
   if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options)
   for (const name of Object.keys(options)) {
-    if (!known.has(name) && !more.includes(name)) throw new TypeError(`Unknown option \`${name}\`: known are ${[...known, ...more].join(', ')}`)
+    if (!known.has(name) && !more.includes(name)) throw unknownOption(name, 'workers', [...known, ...more])
   }
   const { kind = 'thread', init, env, execArgv, onTimeout, resourceLimits } = options
   if (!kinds.includes(kind)) throw wrong('kind', kinds.map(item => `'${item}'`).join(' or '), kind)

@@ -3,7 +3,7 @@ import type { Transferable } from 'node:worker_threads'
 import type { Channel } from './channel.js'
 import { answerKind, failureKind, noticeKind, requestKind } from './envelope.js'
 import type { Envelope } from './envelope.js'
-import { uncloneable } from './serialize.js'
+import { isThenable, uncloneable } from './serialize.js'
 
 /** How a request ended: answered, refused by the other side, or lost with it. */
 export type Answer =
@@ -21,11 +21,6 @@ export interface PeerHandlers {
   notice (verb: string, body: unknown): void
   /** The channel ended. */
   close (): void
-}
-
-/** What await waits for. */
-export function isThenable (value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 /** Requests and answers over one channel, in both directions. A request settles exactly once. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { FsError, isFsError } from '../errors/index.js'
-import { WorkerDiedError } from './errors.js'
-import { resolveOptions } from './options.js'
-import type { PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'
+import { callPath, WorkerDiedError } from './errors.js'
+import { checkCallOptions, checkTimeout, moduleSpecifier, poolCallNames, resolveOptions } from './options.js'
+import type { CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'
 import { startUnless } from './worker.js'
 
 /** Starts in a row that led to no answer, after which a slot is given up. */
@@ -16,13 +16,14 @@ function expectCount (name: string, value: unknown, minimum: number): asserts va
 
 /**
  * A fixed number of workers. A call goes to the one with the fewest under way. A worker that died is replaced (at most 3 times in a row
- * without an answer, with growing pauses); where none is left, calls reject with FORKFS_WORKER_DIED and the last failure as cause.
+ * without an answer, with growing pauses); calls wait for the replacement where no other lives. Where none is left, calls reject with
+ * FORKFS_WORKER_DIED and the last failure as cause.
  * @throws as startWorker(): either all workers have started, or none is left
  */
 export async function createPool (options: PoolOptions): Promise<WorkerPool> {
   const { size, ...workerOptions } = options
   expectCount('size', size, 1)
-  resolveOptions(workerOptions)
+  const { callTimeoutMs } = resolveOptions(workerOptions)
   const started = await Promise.allSettled(Array.from({ length: size }, () => startUnless(workerOptions, undefined, size)))
   const workers = started.flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
   const failure = started.find(result => result.status === 'rejected')
@@ -30,7 +31,7 @@ export async function createPool (options: PoolOptions): Promise<WorkerPool> {
     await Promise.all(workers.map(worker => worker.close({ force: true })))
     throw failure.reason
   }
-  return new Pool(workerOptions, workers)
+  return new Pool(workerOptions, callTimeoutMs, workers)
 }
 
 interface Slot {
@@ -46,25 +47,35 @@ interface Slot {
 class Pool implements WorkerPool {
   readonly size: number
   readonly #options: RemoteWorkerOptions
+  readonly #callTimeoutMs: number | undefined
   readonly #slots: Slot[]
   readonly #closed = new AbortController()
   #closing: Promise<void> | undefined
 
-  constructor (options: RemoteWorkerOptions, workers: readonly RemoteWorker[]) {
+  constructor (options: RemoteWorkerOptions, callTimeoutMs: number | undefined, workers: readonly RemoteWorker[]) {
     this.size = workers.length
     this.#options = options
+    this.#callTimeoutMs = callTimeoutMs
     this.#slots = workers.map(worker => ({ worker, under: 0, fruitless: 0, respawning: undefined, failure: undefined }))
   }
 
   async call<T = unknown> (module: string | URL, name: string, args: readonly unknown[] = [], options: PoolCallOptions = {}): Promise<T> {
-    const { retries = 0, ...callOptions } = options
+    checkCallOptions(options, poolCallNames)
+    const { retries = 0, signal, timeoutMs } = options
     expectCount('retries', retries, 0)
+    const specifier = moduleSpecifier('module', module)
+    const ms = (timeoutMs === undefined ? this.#callTimeoutMs : checkTimeout('timeoutMs', timeoutMs)) ?? Infinity
+    const endsAt = performance.now() + ms
     for (let attempt = 0; ; attempt++) {
       // Without a pause where one lives: arguments are copied, and the next call counts this one, before call() returns.
-      const slot = this.#free(options.signal) ?? await this.#wait(options.signal)
+      const slot = this.#free(signal) ?? await this.#wait(signal, endsAt)
+      const left = leftMs(endsAt)
+      if (slot === undefined || left <= 0) { // one that can not be in time would only cost its worker
+        throw new FsError('FORKFS_WORKER_TIMEOUT', `no worker was there within ${ms} ms`, { operation: 'call', path: callPath(specifier, name), retry: 'may' })
+      }
       const worker = slot.worker!
       try {
-        return await this.#callOn<T>(slot, worker, module, name, args, callOptions)
+        return await this.#callOn<T>(slot, worker, specifier, name, args, { signal, timeoutMs: left })
       } catch (error) {
         const died = isFsError(error, 'FORKFS_WORKER_DIED') && !worker.alive // not a worker of the function's own
         if (!died || attempt >= retries || this.#closed.signal.aborted) throw error
@@ -88,7 +99,7 @@ class Pool implements WorkerPool {
     }))
   }
 
-  async #callOn<T> (slot: Slot, worker: RemoteWorker, module: string | URL, name: string, args: readonly unknown[], options: PoolCallOptions): Promise<T> {
+  async #callOn<T> (slot: Slot, worker: RemoteWorker, module: string, name: string, args: readonly unknown[], options: CallOptions): Promise<T> {
     slot.under++
     try {
       const value = await worker.call<T>(module, name, args, options)
@@ -116,15 +127,16 @@ class Pool implements WorkerPool {
     return best
   }
 
-  /** None lives: the first that comes back. */
-  async #wait (signal: AbortSignal | undefined): Promise<Slot> {
-    for (;;) {
+  /** None lives: the first that comes back; undefined where the time is over before. */
+  async #wait (signal: AbortSignal | undefined, endsAt: number): Promise<Slot | undefined> {
+    for (let left = leftMs(endsAt); left > 0; left = leftMs(endsAt)) {
       const coming = this.#slots.flatMap(slot => slot.respawning ?? [])
       if (coming.length === 0) throw this.#broken()
-      await firstOf(coming, signal)
+      await firstOf(coming, signal, left)
       const slot = this.#free(signal)
       if (slot !== undefined) return slot
     }
+    return undefined
   }
 
   #broken (): WorkerDiedError {
@@ -159,14 +171,19 @@ class Pool implements WorkerPool {
   }
 }
 
-/** Wait for one of them, or for the abort. Listeners do not outlive the wait. */
-async function firstOf (promises: ReadonlyArray<Promise<void>>, signal: AbortSignal | undefined): Promise<void> {
-  let onAbort: (() => void) | undefined
-  const aborted = new Promise<void>(resolve => { onAbort = resolve })
-  signal?.addEventListener('abort', onAbort!, { once: true })
+/** Whole milliseconds; Infinity where there is no end. */
+function leftMs (endsAt: number): number { return Math.ceil(endsAt - performance.now()) }
+
+/** Wait for one of them, for the abort, or so long. Listeners and timer do not outlive the wait. */
+async function firstOf (promises: ReadonlyArray<Promise<void>>, signal: AbortSignal | undefined, ms: number): Promise<void> {
+  let giveUp!: () => void
+  const givenUp = new Promise<void>(resolve => { giveUp = resolve })
+  const timer = ms === Infinity ? undefined : setTimeout(giveUp, ms)
+  signal?.addEventListener('abort', giveUp, { once: true })
   try {
-    await Promise.race([...promises, aborted])
+    await Promise.race([...promises, givenUp])
   } finally {
-    signal?.removeEventListener('abort', onAbort!)
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
   }
 }

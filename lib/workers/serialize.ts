@@ -73,36 +73,57 @@ export type Clones = (value: unknown) => boolean
 
 const maxSteps = 10_000
 
+/** What await waits for. */
+export function isThenable (value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/**
+ * Refuse what the caller forgot to await: a clone fails for promises without saying so, and makes an empty object of other thenables.
+ * @throws FsError FORKFS_UNCLONEABLE that names it
+ */
+export function refusePromises (values: readonly unknown[], nameOf: (index: number) => string): void {
+  for (let index = 0; index < values.length; index++) if (isThenable(values[index])) throw promised(nameOf(index))
+}
+
+function promised (name: string, cause?: unknown): FsError {
+  return new FsError('FORKFS_UNCLONEABLE', `\`${name}\` is a promise, and its value may not be there yet: await it first`, { operation: 'call', path: name, cause })
+}
+
 /**
  * FORKFS_UNCLONEABLE with the path of what can not cross, as code would name it: `args[0].fn`. Costs clones of the parts, once per level.
  */
 export function uncloneable (error: unknown, value: unknown, root: string, clones: Clones): FsError {
   if (isFsError(error)) return error
-  const path = find(value, root, clones)
-  const what = path === undefined ? root : `\`${path.name}\` (${path.kind})`
-  return new FsError('FORKFS_UNCLONEABLE', `${what} can not be sent to another thread or process: send plain data, and what rebuilds the rest`, {
-    operation: 'call', path: path?.name, cause: error
+  const { name, kind, promise } = find(value, root, clones)
+  if (promise) return promised(name, error)
+  return new FsError('FORKFS_UNCLONEABLE', `\`${name}\` (${kind}) can not be sent to another thread or process: send plain data, and what rebuilds the rest`, {
+    operation: 'call', path: name, cause: error
   })
 }
 
-function find (value: unknown, root: string, clones: Clones): { name: string, kind: string } | undefined {
+interface Culprit { readonly name: string, readonly kind: string, readonly promise: boolean }
+
+function find (value: unknown, root: string, clones: Clones): Culprit {
   let name = root
   let current = value
   let steps = 0
   for (let depth = 0; depth < 64; depth++) {
     let next: [string, unknown] | undefined
     for (const child of children(current)) {
-      if (++steps > maxSteps) return { name, kind: kindOf(current) }
+      if (++steps > maxSteps) return culprit(name, current)
       if (isPrimitive(child[1]) || clones(child[1])) continue
       next = child
       break
     }
-    if (next === undefined) return { name, kind: kindOf(current) }
+    if (next === undefined || isThenable(current)) return culprit(name, current)
     name += next[0]
     current = next[1]
   }
-  return { name, kind: kindOf(current) }
+  return culprit(name, current)
 }
+
+function culprit (name: string, value: unknown): Culprit { return { name, kind: kindOf(value), promise: isThenable(value) } }
 
 function * children (value: unknown): Iterable<[string, unknown]> {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return

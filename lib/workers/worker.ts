@@ -1,22 +1,23 @@
 import { decodeError, encodeError } from '../errors/codec.js'
-import { FsError } from '../errors/index.js'
+import { FsError, kindOf } from '../errors/index.js'
 import { answerWorker } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { releaseOwner } from '../resources/release.js'
 import { arrive } from './arrive.js'
 import type { DataChannel } from './data-channel.js'
-import { attachOutput, describeExit, WorkerDiedError } from './errors.js'
-import type { Exit } from './errors.js'
+import { attachOutput, callPath, describeExit, endOf, WorkerDiedError } from './errors.js'
+import type { Call, Exit } from './errors.js'
 import { within } from './hosts/host.js'
 import type { Host } from './hosts/host.js'
 import { launch } from './launch.js'
-import { checkTimeout, moduleSpecifier, resolveOptions } from './options.js'
+import { callNames, checkCallOptions, checkTimeout, moduleSpecifier, resolveOptions } from './options.js'
 import type { ResolvedWorkerOptions } from './options.js'
 import type { Peer } from './peer.js'
 import { printedVerb } from './envelope.js'
 import type { Answer, Subject } from './peer.js'
 import { track, untrack } from './live.js'
 import type { Tracked } from './live.js'
+import { refusePromises } from './serialize.js'
 import type { AskBody, CallBody } from './server.js'
 import { tracedCalls } from './trace.js'
 import type { CallTrace } from './trace.js'
@@ -97,7 +98,9 @@ class LiveWorker implements RemoteWorker {
   async call<T = unknown> (module: string | URL, name: string, args: readonly unknown[] = [], options: CallOptions = {}): Promise<T> {
     const specifier = moduleSpecifier('module', module)
     if (typeof name !== 'string' || name === '') throw new TypeError(`Expected \`name\` to be the name of an export, got \`${String(name)}\` (${typeof name})`)
-    if (!Array.isArray(args)) throw new TypeError(`Expected \`args\` to be an array, got ${typeof args}`)
+    if (!Array.isArray(args)) throw new TypeError(`Expected \`args\` to be an array, got (${kindOf(args)})`)
+    refusePromises(args, index => `args[${index}]`)
+    checkCallOptions(options, callNames)
     const body: CallBody = [specifier, name, args]
     // Awaited here, not returned: V8 then shows the caller in the stack of what is thrown.
     const value = await this.#traced({ verb: 'call', body, subject: { value: args, root: 'args' }, module: specifier, name }, options)
@@ -105,11 +108,13 @@ class LiveWorker implements RemoteWorker {
   }
 
   async run (source: string, options: CallOptions = {}): Promise<void> {
-    if (typeof source !== 'string') throw new TypeError(`Expected \`source\` to be a string, got ${typeof source}`)
+    if (typeof source !== 'string') throw new TypeError(`Expected \`source\` to be a string, got (${kindOf(source)})`)
+    checkCallOptions(options, callNames)
     await this.#traced({ verb: 'run', body: { source }, subject: { value: source, root: 'source' }, module: '', name: 'run' }, options)
   }
 
   async store (name: string, value: unknown): Promise<void> {
+    refusePromises([value], () => 'value')
     await this.#traced({ verb: 'store', body: { name, value }, subject: { value, root: 'value' }, module: '', name })
   }
 
@@ -144,7 +149,7 @@ class LiveWorker implements RemoteWorker {
   async #exchange (what: Exchange, { signal, timeoutMs }: CallOptions): Promise<unknown> {
     const deadlineMs = checkTimeout('timeoutMs', timeoutMs) ?? (timeoutMs === undefined ? this.#options.callTimeoutMs : undefined)
     signal?.throwIfAborted()
-    if (this.#refusal !== undefined) throw this.#refusal()
+    if (this.#refusal !== undefined) throw endOf(callOf(what), this.#refusal())
     const mark = this.#host.output.mark()
     const { id, answer } = this.#peer.request(what.verb, what.body, what.subject)
     this.#enter()
@@ -158,7 +163,7 @@ class LiveWorker implements RemoteWorker {
         const value = arrive(settled.value)
         return value instanceof Promise ? await value : value
       }
-      throw await this.#failure(settled, watch, mark)
+      throw await this.#failure(what, settled, watch, mark)
     } finally {
       watch?.stop()
       this.#leave()
@@ -186,7 +191,7 @@ class LiveWorker implements RemoteWorker {
   /** After resetForFork() here: it belongs to the owner that was. Nothing is awaited. */
   #drop (mode: 'drop' | 'forget'): number {
     const { pending } = this.#peer
-    this.#abandon(() => new FsError('FORKFS_RESET', 'the worker was started before resetForFork(): start another', { operation: 'call' }))
+    this.#abandon(() => new FsError('FORKFS_RESET', 'the worker was started before resetForFork(): start another'))
     if (mode === 'drop') void this.#kill()
     return pending
   }
@@ -203,12 +208,13 @@ class LiveWorker implements RemoteWorker {
   }
 
   /** Why there is no value; a deadline may have come first. */
-  async #failure (answer: Answer, watch: Watch | undefined, mark: number): Promise<Error> {
-    if (answer.ok === false && answer.unread === true && await within(graceMs, this.#host.exited)) return this.#refusal!() // it died over its answer
+  async #failure (what: Exchange, answer: Answer, watch: Watch | undefined, mark: number): Promise<Error> {
+    const call = callOf(what)
+    if (answer.ok === false && answer.unread === true && await within(graceMs, this.#host.exited)) return endOf(call, this.#refusal!()) // it died over its answer
     await this.#host.output.arrived() // what was printed before the answer was sent
     const output = this.#host.output.since(mark)
-    if (watch?.first === 'late') return attachOutput(new FsError('FORKFS_WORKER_TIMEOUT', watch.condition, { operation: 'call', retry: 'may' }), output)
-    return attachOutput(answer.ok === false ? decodeError(answer.error) : (answer as { lost: () => Error }).lost(), output)
+    if (watch?.first === 'late') return attachOutput(new FsError('FORKFS_WORKER_TIMEOUT', watch.condition, { ...call, retry: 'may' }), output)
+    return attachOutput(answer.ok === false ? decodeError(answer.error) : endOf(call, (answer as { lost: () => Error }).lost()), output)
   }
 
   /** A worker past a deadline is unsound: it ends, whatever else it was doing. */
@@ -250,7 +256,7 @@ class LiveWorker implements RemoteWorker {
   }
 
   #died (exit: Exit, condition: string): WorkerDiedError {
-    return new WorkerDiedError(condition, { exitCode: exit.exitCode, signal: exit.signal, stderr: this.#host.output.stderr, operation: 'call', cause: exit.error })
+    return new WorkerDiedError(condition, { exitCode: exit.exitCode, signal: exit.signal, stderr: this.#host.output.stderr, cause: exit.error })
   }
 
   #enter (): void {
@@ -265,7 +271,12 @@ class LiveWorker implements RemoteWorker {
 }
 
 function closed (condition: string): FsError {
-  return new FsError('FORKFS_WORKER_CLOSED', condition, { operation: 'call' })
+  return new FsError('FORKFS_WORKER_CLOSED', condition)
+}
+
+function callOf ({ verb, module, name }: Exchange): Call {
+  if (verb === 'run') return { operation: verb }
+  return { operation: verb, path: module === '' ? name : callPath(module, name) }
 }
 
 /** Deadline, abort and grace period of one call: what came first, and nothing left behind. */

@@ -101,3 +101,17 @@ export async function inTemporaryFolder<T> (prefix: string, work: (folder: strin
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
+
+/** While `work` runs, timers of this thread that are to fire after `ms`, or up to a second less, fire at once: for limits that no test can wait for. */
+export async function inHaste<T> (ms: number, work: () => Promise<T>): Promise<T> {
+  const real = globalThis.setTimeout
+  const hasty = (callback: (...args: unknown[]) => void, delay?: number, ...args: unknown[]): NodeJS.Timeout => {
+    return real(callback, delay !== undefined && delay > ms - 1000 && delay <= ms ? 300 : delay, ...args)
+  }
+  globalThis.setTimeout = Object.assign(hasty, real)
+  try {
+    return await work()
+  } finally {
+    globalThis.setTimeout = real
+  }
+}

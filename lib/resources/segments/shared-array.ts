@@ -22,6 +22,7 @@ export type Carrier = 'shared-memory' | 'mmap' | 'file' | 'copy'
 export interface SharedArray<A extends NumericArray = NumericArray> extends AsyncDisposable {
   /** @throws FsError FORKFS_CLOSED after release() */
   readonly array: A
+  /** What lies under it in this thread; another receiver may have another one. */
   readonly carrier: Carrier
   /**
    * For JSON and for messages to other processes. An array in a SharedArrayBuffer is written to a shared file then, synchronously, once for
@@ -33,6 +34,7 @@ export interface SharedArray<A extends NumericArray = NumericArray> extends Asyn
    * Nobody finds it any more by what was sent before; who has it keeps it. Arrays in use stay good, and their memory goes with them. Idempotent.
    */
   release (): Promise<void>
+  /** release(). */
   [Symbol.asyncDispose] (): Promise<void>
 }
 

@@ -10,6 +10,7 @@ import { Output } from '../output.js'
 import { stepMs, within } from './host.js'
 import { mirrored } from './exec-argv.js'
 import type { Host } from './host.js'
+import { watchOver } from './watch.js'
 
 /** After the process has ended: how long the rest of its answers and output may take to be read. */
 const restMs = 400
@@ -44,6 +45,7 @@ export function startProcess (options: ResolvedWorkerOptions): Host {
   for (const pipe of [stdout, stderr, data]) pipe.unref()
   const channel = streamChannel(control)
   const exited = watch(child, control)
+  if (child.pid !== undefined) child.once('exit', watchOver(child.pid))
   const kill = async (): Promise<void> => {
     signalGroup(child, 'SIGKILL')
     await exited

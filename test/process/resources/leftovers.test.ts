@@ -15,6 +15,7 @@ describe('what dead owners leave', function () {
   it('C7, D2: is removed by the next sweep after a kill; what the living have is left alone', () => onMachine(async machine => {
     const [dead, alive] = await Promise.all([machine.owner(), machine.owner()])
     const [lost, kept] = await Promise.all([dead.ask<Made>({ verb: 'context' }), alive.ask<Made>({ verb: 'context' })])
+    await alive.ask({ verb: 'sweep' }) // its own in the background is over, too: one sweep at a time
     await dead.kill()
     assert.ok(existsSync(lost.file))
     const report = await sweep()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { canUnshare } from '../../capabilities.js'
 import { encodeFrame } from '../../../lib/resources/tracker-frames.js'
 import { eventually, onMachine, trackers } from './support.js'
 
@@ -67,6 +68,32 @@ describe('the tracker', function () {
     await owner.kill()
     assert.ok(await eventually(() => !existsSync(early) && !existsSync(late), 3000))
     assert.equal(owner.stderr.split('ForkfsWarning').length, 2)
+  }))
+
+  for (const [verb, end] of [['end', 'at its natural end'], ['exit', 'at process.exit()']] as const) {
+    it(`D12: leaves nothing of an owner that is pid 1, with which all processes end, ${end}`, async function () {
+      if (!canUnshare('-Urpf')) this.skip()
+      await onMachine(async machine => {
+        const owner = await machine.owner({}, ['unshare', '-Urpf', '--kill-child'])
+        assert.equal((await owner.ask<{ pid: number }>({ verb: 'owner' })).pid, 1)
+        const folder = join(machine.folder, 'folder')
+        await owner.ask({ verb: 'track', path: folder, kind: 'folder' })
+        await owner.ask({ verb: 'track', path: join(folder, 'tracked'), kind: 'file' })
+        const { path } = await owner.ask<{ path: string }>({ verb: 'context' })
+        void owner.ask({ verb }).catch(() => {})
+        await owner.exited
+        assert.deepEqual([existsSync(folder), existsSync(path), owner.stderr], [false, false, ''])
+      })
+    })
+  }
+
+  it('D13: tells of a release too many by one line for NODE_DEBUG=forkfs', () => onMachine(async machine => {
+    const owner = await machine.owner({ NODE_DEBUG: 'forkfs' })
+    const path = join(machine.folder, 'file')
+    await owner.ask({ verb: 'track', path, kind: 'file' })
+    assert.deepEqual([await owner.ask({ verb: 'untrack', path }), await owner.ask({ verb: 'untrack', path })], [true, false])
+    assert.ok(await eventually(() => owner.stderr.endsWith('\n'), 3000))
+    assert.equal(owner.stderr.split('\n').filter(line => line.startsWith('FORKFS ') && line.includes(path)).length, 1)
   }))
 
   it('D12: ignores SIGINT and SIGTERM', () => onMachine(async machine => {

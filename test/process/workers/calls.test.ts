@@ -103,12 +103,13 @@ for (const kind of kinds) {
     it('answers calls that end at once and calls that wait, each as it ends', () => withWorker({ kind }, async worker => {
       const order: string[] = []
       const note = (name: string) => (): void => { order.push(name) }
-      await Promise.all([
-        worker.call(tasks, 'sleep', [30]).then(note('slept')), worker.call(tasks, 'add', [1, 1]).then(note('added')),
-        worker.call(tasks, 'fail', ['type']).then(undefined, note('failed'))
-      ])
-      assert.equal(order.at(-1), 'slept')
-      assert.equal(order.length, 3)
+      const controller = new AbortController()
+      const waiting = failure(worker.call(tasks, 'untilAborted', [], { signal: controller.signal })).then(note('waited'))
+      await Promise.all([worker.call(tasks, 'add', [1, 1]).then(note('added')), worker.call(tasks, 'fail', ['type']).then(undefined, note('failed'))])
+      assert.equal(order.length, 2)
+      controller.abort(new Error('enough'))
+      await waiting
+      assert.deepEqual([order.length, order.at(-1)], [3, 'waited'])
     }))
 
     it('B18: a signal that is aborted before the call rejects with its reason and sends nothing', () => withWorker({ kind }, async worker => {

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { isFsError } from '../../../lib/errors/index.js'
 import { createPool, WorkerDiedError } from '../../../lib/workers/index.js'
 import type { PoolOptions, WorkerPool } from '../../../lib/workers/index.js'
@@ -12,6 +16,16 @@ async function withPool (options: PoolOptions, fn: (pool: WorkerPool) => Promise
     await fn(pool)
   } finally {
     await pool.close({ force: true })
+  }
+}
+
+/** A folder for the init that waits (mode `gate`), and how many workers have begun it. */
+async function withGate (fn: (folder: string, starts: () => number) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'forkfs-gate-'))
+  try {
+    await fn(folder, () => readdirSync(folder).filter(name => name.startsWith('start-')).length)
+  } finally {
+    await rm(folder, { recursive: true })
   }
 }
 
@@ -80,6 +94,47 @@ for (const kind of separate) {
       assert.ok((await failure(pool.call(tasks, 'exit', [1]))) instanceof WorkerDiedError)
       assert.equal(await pool.call(tasks, 'exitOnce', [`${process.pid}.${kind}.${Date.now()}`], { retries: 1 }), 'second')
     }))
+
+    it('timeoutMs counts the wait for a replacement, and that one is not killed', () => withGate(async (folder, starts) => {
+      const late: unknown[] = []
+      await withPool({ kind, size: 1, init, workerData: { mode: 'gate', folder }, onTimeout: (...args) => { late.push(args) } }, async pool => {
+        await failure(pool.call(tasks, 'exit', [1]))
+        const begin = performance.now()
+        const errors = await Promise.all([failure(pool.call(tasks, 'add', [1, 1], { timeoutMs: 60 })), failure(pool.call(tasks, 'add', [1, 1], { timeoutMs: 30 }))])
+        assert.ok(performance.now() - begin < 600)
+        assert.deepEqual(errors.map(({ code, operation, path }) => [code, operation, path]), Array(2).fill(['FORKFS_WORKER_TIMEOUT', 'call', `${tasks.href}#add`]))
+        writeFileSync(`${folder}/open`, '')
+        assert.equal(await pool.call(tasks, 'add', [1, 1]), 2)
+        assert.deepEqual([starts(), late], [2, []])
+      })
+    }))
+
+    it('callTimeoutMs counts the wait where a call names no deadline; Infinity has none', () => withGate(async (folder, starts) => {
+      await withPool({ kind, size: 1, init, workerData: { mode: 'gate', folder }, callTimeoutMs: 100 }, async pool => {
+        await failure(pool.call(tasks, 'exit', [1], { timeoutMs: 10_000 }))
+        const patient = pool.call(tasks, 'sleep', [150], { timeoutMs: Infinity })
+        assert.ok(isFsError(await failure(pool.call(tasks, 'add', [1, 1])), 'FORKFS_WORKER_TIMEOUT'))
+        writeFileSync(`${folder}/open`, '')
+        assert.equal(await patient, 'slept')
+        assert.equal(starts(), 2)
+      })
+    }))
+
+    it('timeoutMs is one deadline over all attempts', () => withGate(folder => withPool({ kind, size: 1, init, workerData: { mode: 'gate', folder } }, async pool => {
+      const begin = performance.now()
+      const error = await failure(pool.call(tasks, 'exit', [1], { retries: 1, timeoutMs: 1000 }))
+      assert.ok(isFsError(error, 'FORKFS_WORKER_TIMEOUT'))
+      assert.ok(performance.now() - begin < 1500)
+    })))
+
+    it('a wait for a replacement ends with the abort, with its reason', () => withGate(folder => withPool({ kind, size: 1, init, workerData: { mode: 'gate', folder } }, async pool => {
+      await failure(pool.call(tasks, 'exit', [1]))
+      const controller = new AbortController()
+      const call = failure(pool.call(tasks, 'add', [1, 1], { signal: controller.signal, timeoutMs: 20_000 }))
+      const reason = new Error('enough')
+      controller.abort(reason)
+      assert.equal(await call, reason)
+    })))
 
     it('gives up after 3 replacements without an answer, and says why', () => withPool({ kind, size: 1 }, async pool => {
       const errors: Array<Error & Record<string, unknown>> = []

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Checkpoint } from '../../../lib/checkpoint/index.js'
+import { recover } from '../../../lib/streams/index.js'
 import { code, contentsOf, MiB, onStage, pattern, sample, sampleNames } from './support.js'
 
 describe('Checkpoint.persist()', function () {
@@ -45,6 +46,31 @@ describe('Checkpoint.persist()', function () {
     }
   }))
 
+  it('C12: killed at any request of a file in parts is not listed as complete; the next attempt succeeds, has no stale file, and recover() ends the upload', () => onStage(async stage => {
+    const previous = await stage.persisted('data/runs/1', { a: '1' })
+    const directory = await stage.local('two', { a: 'a', big: pattern(9 * MiB, 2) })
+    const stale = await stage.local('stale', { big: pattern(9 * MiB, 3), stale: 'old' })
+    const path = 'data/runs/2'
+    for (const [operation, nth, applied] of [['CreateMultipartUpload', 1, true], ['UploadPart', 1, true], ['UploadPart', 2, false], ['CompleteMultipartUpload', 1, false], ['CompleteMultipartUpload', 1, true]] as const) {
+      const actor = await stage.actor()
+      await stage.server.resetCounters()
+      await stage.server.addFault({ match: { operation, nth }, action: { type: 'stall', at: 'headers', applied } })
+      void actor.ask({ verb: 'persist', directory: stale, path })
+      await stage.server.reached({ operations: { [operation]: nth } })
+      await actor.kill()
+      await stage.server.clearFaults()
+      assert.equal((await Checkpoint.latestComplete('data/runs', stage.fs))?.path, previous.path)
+      await assert.rejects(stage.checkpoint(path).asDirectory(), code('FORKFS_INCOMPLETE'))
+      await Checkpoint.persist(directory, path, { filesystem: stage.fs })
+      assert.deepEqual(await stage.server.keys('data', 'runs/2/'), ['.checkpoint.json', 'a', 'big'].map(name => `runs/2/${name}`))
+      assert.deepEqual(Buffer.from((await stage.server.get('data', 'runs/2/big'))!), Buffer.from(pattern(9 * MiB, 2)))
+      assert.deepEqual((await recover({ s3: stage.options })).failures, [])
+      const uploads = await stage.server.uploads('data')
+      assert.deepEqual(uploads.filter(({ parts }) => Object.keys(parts).length > 0), [])
+      await stage.fs.rm(path, { recursive: true })
+    }
+  }))
+
   it('C12: killed at random moments of local writing is not listed as complete, and the next attempt succeeds', () => onStage(async stage => {
     const directory = await stage.local('source', Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`${n}`, pattern(2000, n + 1)])))
     const root = join(stage.folder, 'runs')
@@ -63,6 +89,45 @@ describe('Checkpoint.persist()', function () {
       assert.equal(await new Checkpoint(path).asDirectory(async folder => contentsOf(folder).names.length, { requireComplete: true }), 201)
       await rm(path, { recursive: true })
     }
+  }))
+
+  it('C12: killed while the marker itself is staged leaves nothing in the next attempt, and prune() removes what it left', () => onStage(async stage => {
+    const root = join(stage.folder, 'runs')
+    for (const [path, others] of [[join(root, 'next'), []], [join(root, 'other'), ['data']], [join(root, 'pruned'), []]] as const) {
+      await mkdir(path, { recursive: true })
+      for (const name of others) await writeFile(join(path, name), 'somebody else\'s')
+      const actor = await stage.actor('process', { env: { FORKFS_TEST_S3: 'null' } })
+      await actor.ask({ verb: 'stage', path: join(path, '.checkpoint.incomplete') })
+      assert.deepEqual(await Checkpoint.prune(root, { keep: 1 }), [])
+      await actor.kill()
+      assert.equal((await readdir(path)).length, 1 + others.length)
+      if (path !== join(root, 'next')) continue
+      await Checkpoint.persist(await stage.local('source', { a: '1' }), path)
+      assert.deepEqual((await readdir(path)).sort(), ['.checkpoint.json', 'a'])
+    }
+    await mkdir(join(root, 'empty'))
+    assert.deepEqual(await Checkpoint.prune(root, { keep: 1 }), [join(root, 'pruned')])
+    assert.deepEqual((await readdir(root)).sort(), ['empty', 'next', 'other'])
+  }))
+
+  it('C12: killed while it stages the manifest of a directory that is at the target leaves nothing in the next attempt', () => onStage(async stage => {
+    const path = await stage.local('run', { a: '1' })
+    const actor = await stage.actor('process', { env: { FORKFS_TEST_S3: 'null' } })
+    await actor.ask({ verb: 'stage', path: join(path, '.checkpoint.json') })
+    await actor.kill()
+    await Checkpoint.persist(path, path)
+    assert.deepEqual((await readdir(path)).sort(), ['.checkpoint.json', 'a'])
+  }))
+
+  it('takes no staged file of a killed or a live writer for contents', () => onStage(async stage => {
+    const folder = await stage.local('run', { a: '1', 'b/c': '2' })
+    const actor = await stage.actor('process', { env: { FORKFS_TEST_S3: 'null' } })
+    for (const name of ['model', 'b/model']) await actor.ask({ verb: 'stage', path: join(folder, name) })
+    await Checkpoint.persist(folder, join(stage.folder, 'copy'))
+    assert.deepEqual((await readdir(join(stage.folder, 'copy'), { recursive: true })).sort(), ['.checkpoint.json', 'a', 'b', 'b/c'])
+    await actor.kill()
+    await Checkpoint.persist(folder, 'data/runs/1', { filesystem: stage.fs })
+    assert.deepEqual(await stage.server.keys('data'), ['.checkpoint.json', 'a', 'b/c'].map(name => `runs/1/${name}`))
   }))
 
   it('that fails or is aborted leaves nothing', () => onStage(async stage => {

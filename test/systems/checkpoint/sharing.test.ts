@@ -4,7 +4,8 @@ import { chmod, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFsError } from '../../../lib/index.js'
 import { canBeAnotherUser } from '../../capabilities.js'
-import { contentsOf, onStage, sample, sampleNames } from './support.js'
+import { inHaste } from '../../process/support.js'
+import { code, contentsOf, onStage, sample, sampleNames } from './support.js'
 import type { Actor, Contents } from './support.js'
 
 describe('a checkpoint read by many', function () {
@@ -269,6 +270,16 @@ describe('a checkpoint read by many', function () {
     await assert.rejects(stage.checkpoint(path).toDirectory(join(stage.folder, 'x'), { timeoutMs: -1 }), RangeError)
     await leading
     await (await staying).release()
+    assert.equal(await stage.gets('data/runs/1/model.bin'), 1)
+  }))
+
+  it('C16: is waited for ten minutes where nothing else is asked for', () => onStage(async stage => {
+    const { path } = await stage.persisted('data/runs/1')
+    await stage.server.addFault({ match: { operation: 'GetObject', key: 'runs/1/model.bin' }, action: { type: 'stall', at: 'headers' } })
+    const leader = await stage.actor()
+    void leader.open(path).catch(() => {})
+    await stage.server.reached({ operations: { GetObject: 4 } })
+    await inHaste(600_000, () => assert.rejects(stage.checkpoint(path).asDirectory(), code('FORKFS_LOCK_TIMEOUT')))
     assert.equal(await stage.gets('data/runs/1/model.bin'), 1)
   }))
 

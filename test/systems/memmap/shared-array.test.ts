@@ -12,7 +12,7 @@ import { resetForFork } from '../../../lib/owner/index.js'
 import { revive } from '../../../lib/registry/revive.js'
 import { failure, withWorker } from '../../process/workers/support.js'
 import { canMount } from '../../capabilities.js'
-import { koffiFolder, koffiIsHere, onLinux, run, segmentsOf, tasks, withFolder } from './support.js'
+import { koffiIsHere, onLinux, run, segmentsOf, tasks, withFolder } from './support.js'
 
 const MiB = 1 << 20
 const scenarios = fileURLToPath(new URL('./fixtures/scenarios.child.js', import.meta.url))
@@ -332,11 +332,11 @@ describe('shared arrays in small file systems', function () {
 describe('shared arrays with koffi', function () {
   this.timeout(60_000)
 
-  before(function () { if (koffiFolder === undefined || !onLinux) this.skip() })
+  before(function () { if (!koffiIsHere || !onLinux) this.skip() })
 
   it('D8: who sees what is written, by mode', async () => {
     const here = ['mmap', 'mmap'] as const
-    const { code, stderr, value } = await run('modes', [], { cwd: koffiFolder })
+    const { code, stderr, value } = await run('modes')
     assert.deepEqual([code, stderr, value], [0, '', {
       'thread r': [...here, false, false],
       'thread c': [...here, false, false],
@@ -349,7 +349,7 @@ describe('shared arrays with koffi', function () {
 
   for (const mode of ['r', 'r+', 'c'] as const satisfies readonly SharingMode[]) {
     it(`D9: arrays born shared are filled in place, and a part of one that comes back is private, mode ${mode}`, async () => {
-      const { value } = await run('bornShared', [mode], { cwd: koffiFolder })
+      const { value } = await run('bornShared', [mode])
       const [carrier, zero, sums, first, shareable] = value as [string, boolean, Array<[number, number, boolean]>, number[], boolean]
       assert.deepEqual([carrier, zero, shareable, first], ['mmap', true, true, mode === 'r+' ? [5, 5, 2] : [2, 2, 2]])
       assert.deepEqual(sums.map(([, length]) => length), [MiB / 2, MiB / 2])
@@ -357,7 +357,7 @@ describe('shared arrays with koffi', function () {
   }
 
   it('D1: a worker that is given 100 MB grows by what it reads', async () => {
-    const { value } = await run('resident', [96], { cwd: koffiFolder })
+    const { value } = await run('resident', [96])
     const { got, read, total } = value as { got: number, read: number, total: number }
     assert.ok(got < 24, `${got} MiB`)
     assert.ok(read < 24, `${read} MiB`)
@@ -365,7 +365,7 @@ describe('shared arrays with koffi', function () {
   })
 
   it('memory goes with the last array over it, and arrays outlive release()', async () => {
-    const { code, value } = await run('unmap', [], { cwd: koffiFolder })
+    const { code, value } = await run('unmap')
     assert.equal(code, 0)
     assert.ok(value as number < 100, `${value as number} MiB more are mapped after 40 rounds of 8 MiB`)
   })

@@ -2,30 +2,18 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findPeer } from '../../../lib/owner/peers.js'
 import type { Scenario } from './fixtures/scenarios.child.js'
 
 export const tasks = new URL('./fixtures/tasks.js', import.meta.url)
 const child = fileURLToPath(new URL('./fixtures/scenarios.child.js', import.meta.url))
-const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 export const onLinux = process.platform === 'linux'
-/** A folder from which the optional peer koffi is found: the repository, FORKFS_TEST_KOFFI, or ~/.cache/forkfs-test/koffi. */
-export const koffiFolder = [root, process.env.FORKFS_TEST_KOFFI ?? '', join(homedir(), '.cache/forkfs-test/koffi')].find(folder => {
-  try {
-    createRequire(join(folder, 'index.js')).resolve('koffi')
-    return true
-  } catch {
-    return false
-  }
-})
-/** Whether this very process would find it: then what is said of processes without it can not be tested. */
-export const koffiIsHere = koffiFolder === root || ((): boolean => {
-  try { createRequire(join(process.cwd(), 'index.js')).resolve('koffi'); return true } catch { return false }
-})()
+/** Whether a program finds the optional peer koffi: a devDependency, which `--import without-koffi.js` hides. */
+export const koffiIsHere = findPeer('koffi') !== undefined
 
 /** The segments that a process has open in a folder: each once, by inode. */
 export function segmentsOf (folder: string, pid: number = process.pid): string[] {
@@ -51,7 +39,6 @@ export async function withFolder<T> (fn: (folder: string) => Promise<T>): Promis
 export interface Run { readonly code: number, readonly stderr: string, readonly value: unknown }
 
 export interface RunOptions {
-  readonly cwd?: string | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Commands in a namespace of its own, before the program starts. */
   readonly mounts?: readonly string[] | undefined
@@ -59,11 +46,11 @@ export interface RunOptions {
 }
 
 /** Run a scenario in a process of its own, which dies with the time limit. `value`: what it returned. */
-export function run (scenario: Scenario, args: readonly unknown[] = [], { cwd, env, mounts, timeoutMs = 60_000 }: RunOptions = {}): Promise<Run> {
+export function run (scenario: Scenario, args: readonly unknown[] = [], { env, mounts, timeoutMs = 60_000 }: RunOptions = {}): Promise<Run> {
   const command = [process.execPath, '--expose-gc', child, scenario, JSON.stringify(args)]
   const whole = mounts === undefined ? command : ['unshare', '-Urm', '/bin/sh', '-c', `${mounts.join(' && ')} && exec "$@"`, 'sh', ...command]
   return new Promise(resolve => {
-    const options = { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 1 << 24 } as const
+    const options = { env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 1 << 24 } as const
     execFile(whole[0]!, whole.slice(1), options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ code, stderr, value: stdout === '' ? undefined : JSON.parse(stdout) as unknown })
