@@ -1,10 +1,11 @@
-import type { Dispatcher } from 'undici'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import { FsError } from '../../lib/errors/index.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import { checkIdentity, withoutIdentity } from '../../lib/net/credential-offers.js'
 import { NetClient, onlyIfSafe, parentProvider } from '../../lib/net/index.js'
 import type { Destination, Failure, NetReply, NetRequest, ReplyHead, RetryPolicy } from '../../lib/net/index.js'
 import { hasParent, realm } from '../../lib/owner/index.js'
+import { userAgent, version } from '../../lib/owner/version.js'
 import { credentialSource, GcsCredentialSource, GoogleCredentials } from './credentials.js'
 import type { AccessToken } from './credentials.js'
 import { failureOf } from './errors.js'
@@ -37,9 +38,7 @@ export interface GcsRequest extends Pick<FailureContext, 'exclusive' | 'pinned' 
   readonly attempted?: ((attempt: number) => void) | undefined
 }
 
-export interface GcsClientOptions extends ResolvedCommonOptions {
-  readonly ca?: string | undefined
-  readonly dispatcher?: Dispatcher | undefined
+export interface GcsClientOptions extends ResolvedCommonOptions, NetworkOptions {
   readonly settings: ResolvedGcsOptions
   /** The account of whoever sent this instance here; another one is refused. */
   readonly expectedIdentity?: string | undefined
@@ -57,7 +56,8 @@ interface State {
   readonly google: GoogleCredentials
   /** What this store turned out not to have. */
   readonly lacks: Set<'moveTo' | 'batch'>
-  identityChecked: boolean
+  /** The token whose account was looked at last. */
+  approved: AccessToken | undefined
   projectId: Promise<string> | undefined
 }
 
@@ -79,7 +79,7 @@ export class GcsClient {
     this.retry = options.retry
     const { userProject } = options.settings
     this.#userProject = userProject === undefined ? '' : `userProject=${encodeURIComponent(userProject)}`
-    this.net = new NetClient({ ...options, protocol: 'gs' })
+    this.net = new NetClient({ ...options, protocol: 'gs', transport: options.transport === 'undici' ? 'undici' : 'direct' })
   }
 
   /** Send a request; `read` turns the reply into what the caller wants. */
@@ -167,7 +167,7 @@ export class GcsClient {
   #current (): State {
     if (this.#state === undefined || this.#state.epoch !== realm.epoch) {
       const google = new GoogleCredentials(this.settings)
-      this.#state = { epoch: realm.epoch, source: this.#source(google), google, lacks: new Set(), identityChecked: false, projectId: undefined }
+      this.#state = { epoch: realm.epoch, source: this.#source(google), google, lacks: new Set(), approved: undefined, projectId: undefined }
     }
     return this.#state
   }
@@ -183,10 +183,9 @@ export class GcsClient {
   async #token (state: State, signal?: AbortSignal): Promise<AccessToken | undefined> {
     const { expectedIdentity } = this.#options
     const token = state.source.peek() ?? await state.source.get(signal).catch((error: unknown) => { throw withoutIdentity('gs', expectedIdentity, error) })
-    if (!state.identityChecked) {
-      if (this.settings.authorized) checkIdentity('gs', expectedIdentity, token?.identity ?? 'of an unnamed account')
-      state.identityChecked = true
-    }
+    // A renewed token may come from elsewhere than the one before it.
+    if (this.settings.authorized && (token === undefined || token !== state.approved)) checkIdentity('gs', expectedIdentity, token?.identity ?? 'of an unnamed account')
+    state.approved = token
     return token
   }
 
@@ -194,8 +193,8 @@ export class GcsClient {
   #build (request: GcsRequest, sent: Sent, invocation: string | undefined): NetRequest | Promise<NetRequest> {
     if (!this.settings.authorized) return this.#write(request, undefined, invocation)
     const state = this.#current()
-    const token = state.identityChecked ? state.source.peek() : undefined
-    if (token === undefined) return this.#token(state, sent.signal).then(found => this.#write(request, sent.token = found, invocation))
+    const token = state.source.peek()
+    if (token === undefined || token !== state.approved) return this.#token(state, sent.signal).then(found => this.#write(request, sent.token = found, invocation))
     return this.#write(request, sent.token = token, invocation)
   }
 
@@ -203,7 +202,7 @@ export class GcsClient {
     const { method, target, query = '', body, origin = this.settings.endpoint } = request
     const headers = request.headers === undefined ? [] : [...request.headers]
     if (token !== undefined) headers.push('authorization', `Bearer ${token.token}`)
-    headers.push('user-agent', 'forkfs', 'x-goog-api-client', invocation === undefined ? apiClient : `${apiClient} gccl-invocation-id/${invocation}`)
+    headers.push('user-agent', userAgent, 'x-goog-api-client', invocation === undefined ? apiClient : `${apiClient} gccl-invocation-id/${invocation}`)
     if (invocation !== undefined) headers.push('x-goog-gcs-idempotency-token', invocation)
     const whole = request.origin === undefined ? this.withProject(query) : query
     return { method, origin, path: whole === '' ? target : `${target}?${whole}`, headers, body }
@@ -222,4 +221,4 @@ export class GcsClient {
   }
 }
 
-const apiClient = `gl-node/${process.versions.node} forkfs`
+const apiClient = `gl-node/${process.versions.node} gccl/${version}`

@@ -19,15 +19,16 @@ interface RewriteReply { readonly done?: boolean, readonly rewriteToken?: string
 const MAX_CALLS = 100_000
 
 /** By the store itself, in as many calls as it wants; type and metadata go along. A lost answer is asked for again with the same token. */
-export async function copyObject ({ client, from, to, signal }: CopyContext): Promise<void> {
+export async function copyObject (context: CopyContext): Promise<void> {
+  const { client, from, to, signal } = context
   const target = `${objectPath(from.bucket, from.object)}/rewriteTo/b/${encodeSegment(to.bucket)}/o/${encodeSegment(to.object)}`
   let rewriteToken: string | undefined
   for (let calls = 0; calls < MAX_CALLS; calls++) {
     const query = queryOf({ sourceGeneration: from.generation, destinationKmsKeyName: client.settings.kmsKeyName, rewriteToken, fields: 'done,rewriteToken,resource(name,generation)' })
-    const reply: RewriteReply = await client.call({
+    const reply = await client.call<RewriteReply>({
       operation: 'objects.rewrite', method: 'POST', path: `${from.bucket}/${from.object}`, target, query, headers: ['content-type', 'application/json'], body: Buffer.from('{}'),
       pinned: from.generation !== undefined
-    }, signal, parseJson<RewriteReply>)
+    }, signal, parseJson<RewriteReply>).catch(async (error: unknown) => { throw await explained(context, error) })
     if (reply.done === true) return
     if (reply.rewriteToken === undefined) throw new FsError('FORKFS_PROTOCOL', 'a copy has more to do but no token for it', { path: `${to.bucket}/${to.object}` })
     rewriteToken = reply.rewriteToken
@@ -35,8 +36,17 @@ export async function copyObject ({ client, from, to, signal }: CopyContext): Pr
   throw new FsError('FORKFS_PROTOCOL', 'a copy does not come to its end', { path: `${to.bucket}/${to.object}` })
 }
 
+/** A 404 does not tell what is missing: the source, or the bucket that the copy should lie in. */
+async function explained (context: CopyContext, error: unknown): Promise<unknown> {
+  const { to, signal } = context
+  if (signal.aborted || !isFsError(error, 'ENOENT', 'FORKFS_CHANGED') || error.status !== 404) return error
+  const source = await describe(context).catch(() => undefined)
+  return source === undefined ? error : new FsError('ENOENT', 'no such bucket', { path: to.bucket, protocol: 'gs', status: 404, requestId: error.requestId, cause: error })
+}
+
 function describe ({ client, from, signal }: CopyContext, at: GcsPath = from): Promise<ObjectResource> {
-  const request = { operation: 'objects.get', method: 'GET', path: `${at.bucket}/${at.object}`, target: objectPath(at.bucket, at.object), query: `fields=${objectFields}` } as const
+  const query = queryOf({ generation: at.generation, fields: objectFields })
+  const request = { operation: 'objects.get', method: 'GET', path: `${at.bucket}/${at.object}`, target: objectPath(at.bucket, at.object), query } as const
   return client.call(request, signal, parseObject)
 }
 

@@ -1,7 +1,7 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
 import { ObjectEngine } from '../../lib/filesystem/object-engine.js'
-import type { SignOptions } from '../../lib/filesystem/object-engine.js'
+import type { BucketPage, ObjectPlace, SignOptions } from '../../lib/filesystem/object-engine.js'
 import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
@@ -22,7 +22,7 @@ import { loadStorage } from './peer.js'
 import { PartsCheck, readBeginning, readRange } from './read.js'
 import type { ReadContext } from './read.js'
 import { removeObjects } from './remove.js'
-import { hashOf, infoOf, listFields, objectFields, parseJson, parseObject } from './replies.js'
+import { hashOf, infoOf, listFields, objectFields, parseJson, parseObject, timeOf } from './replies.js'
 import { endUpload } from './uploads.js'
 import { generationOf, UploadWriter, writeWhole } from './writer.js'
 import type { WriteContext } from './writer.js'
@@ -56,7 +56,15 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
     return at
   }
 
-  protected override _isAboveObjects (path: string): boolean { return this.#at(path).object === '' }
+  protected override _split (path: string): ObjectPlace {
+    const { bucket, object } = parsePath(path)
+    return { bucket, key: object }
+  }
+
+  protected override _place (path: string): ObjectPlace {
+    const { bucket, object } = this.#at(path)
+    return { bucket, key: object }
+  }
 
   #generation (path: string, { generation }: GcsPath): string | undefined { return generation ?? this._seen(path) }
 
@@ -82,25 +90,26 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
 
   /** What a listing tells of a path: a directory, or a file that may be listed but not looked at. */
   async #listedInfo (path: string, { bucket, object }: GcsPath, error: FsError, signal: AbortSignal): Promise<FileInfo> {
-    const looked = error.code === 'ENOENT'
-    const page = await this.#page(bucket, looked ? `${object}/` : object, { maxResults: looked ? 1 : 2, ...(looked ? {} : { delimiter: '/' }) }, signal)
-    if (looked) {
-      const more = page.items.length + page.prefixes.length > 0 || (page.nextToken !== undefined && await this.#hasMore(bucket, `${object}/`, page.nextToken, signal))
-      if (more) return directoryInfo(path)
+    if (error.code === 'ENOENT') {
+      if ((await this._firstKeys(bucket, `${object}/`, 1, signal)).length > 0) return directoryInfo(path)
       throw error
     }
+    const page = await this.#page(bucket, object, { maxResults: 2, delimiter: '/' }, signal, objectFields)
     const item = page.items.find(({ name }) => name === object)
-    if (item !== undefined) return infoOf(path, item)
+    if (item !== undefined) return infoOf(path, { metadata: {}, ...item })
     if (page.prefixes.includes(`${object}/`)) return directoryInfo(path)
     throw error
   }
 
   /** Pages may be empty and have others behind them. */
-  async #hasMore (bucket: string, prefix: string, token: string, signal: AbortSignal): Promise<boolean> {
-    for await (const page of pagesAhead(bucket, signal, (next, inner) => this.#page(bucket, prefix, { maxResults: 1, pageToken: next ?? token }, inner))) {
-      if (page.items.length + page.prefixes.length > 0) return true
+  protected override async _firstKeys (bucket: string, prefix: string, count: number, signal: AbortSignal): Promise<readonly string[]> {
+    const keys: string[] = []
+    const ask = (pageToken: string | undefined, inner: AbortSignal): Promise<ListPage> => this.#page(bucket, prefix, { maxResults: count, pageToken }, inner, 'name')
+    for await (const { items } of pagesAhead(bucket, signal, ask)) {
+      for (const { name } of items) keys.push(name!)
+      if (keys.length >= count) break
     }
-    return false
+    return keys
   }
 
   async #bucketInfo (bucket: string, signal: AbortSignal): Promise<FileInfo> {
@@ -110,7 +119,7 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
       }, signal, reply => {
         const { timeCreated, location, storageClass } = parseJson<{ readonly timeCreated?: string, readonly location?: string, readonly storageClass?: string }>(reply)
         const more: Record<string, unknown> = {}
-        if (timeCreated !== undefined) more['created'] = new Date(timeCreated)
+        if (timeCreated !== undefined) more['created'] = timeOf(timeCreated)
         if (location !== undefined) more['location'] = location
         if (storageClass !== undefined) more['storageClass'] = storageClass
         return { ...directoryInfo(bucket), ...more }
@@ -123,9 +132,8 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
     }
   }
 
-  override async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  protected override async *_listObjects (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
-    if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.object === '' ? '' : `${at.object}/`
     const reader = new PageReader(at.bucket, base, temporary)
     const ask = (pageToken: string | undefined, inner: AbortSignal): Promise<ListPage> =>
@@ -133,27 +141,21 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
     for await (const page of pagesAhead(path, signal!, ask)) yield reader.entries(page)
   }
 
-  #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal): Promise<ListPage> {
-    const whole = queryOf({ prefix: prefix === '' ? undefined : prefix, maxResults: 1000, ...query, fields: `nextPageToken,prefixes,items(${listFields})` })
+  #page (bucket: string, prefix: string, query: Readonly<Record<string, string | number | undefined>>, signal: AbortSignal, fields = listFields): Promise<ListPage> {
+    const whole = queryOf({ prefix: prefix === '' ? undefined : prefix, maxResults: 1000, ...query, fields: `nextPageToken,prefixes,items(${fields})`, prettyPrint: 'false' })
     return this.client.call({ operation: 'objects.list', method: 'GET', path: bucket, target: `${bucketPath(bucket)}/o`, query: whole }, signal, parseList)
   }
 
-  async *#listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    const project = await this.client.projectId()
-    const ask = (pageToken: string | undefined, inner: AbortSignal): ReturnType<typeof this.client.call<ReturnType<typeof parseBuckets>>> => this.client.call({
-      operation: 'buckets.list', method: 'GET', path: '', target: '/storage/v1/b', query: queryOf({ project, pageToken, fields: 'nextPageToken,items(name,timeCreated)' })
-    }, inner, parseBuckets)
-    for await (const { buckets } of pagesAhead('', signal, ask)) {
-      if (!recursive) yield buckets.filter(({ name }) => name.startsWith(prefix))
-      else for (const { name } of buckets) yield* this.list(name, { recursive, signal })
-    }
+  protected override async _bucketPage (pageToken: string | undefined, signal: AbortSignal): Promise<BucketPage> {
+    const query = queryOf({ project: await this.client.projectId(), pageToken, fields: 'nextPageToken,items(name,timeCreated)' })
+    return this.client.call({ operation: 'buckets.list', method: 'GET', path: '', target: '/storage/v1/b', query }, signal, parseBuckets)
   }
 
-  #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
+  #reading (path: string, { ifMatch, into, held, signal }: RangeOptions): ReadContext {
     const at = this.#object(path)
     const generation = generationOf(ifMatch, path) ?? this.#generation(path, at)
     const seen = (headers: ReplyHeaders): void => { this._see(path, headers['x-goog-generation']) }
-    return { client: this.client, bucket: at.bucket, object: at.object, generation, checksums: this.#settings.checksums, signal: signal!, into, seen }
+    return { client: this.client, bucket: at.bucket, object: at.object, generation, checksums: this.#settings.checksums, signal: signal!, into, held, seen }
   }
 
   override async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
@@ -236,42 +238,31 @@ export class GcsEngine extends ObjectEngine<GcsClient> {
 
   // ------------------------------------------------------------------------------------------------ buckets
 
-  /** Makes a bucket; below one there are no directories to make. */
-  override async mkdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, object } = parsePath(path)
-    if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
-    if (object !== '') return
-    if (!isBucket(bucket)) throw new FsError('EINVAL', 'no bucket can have such a name: 3 to 222 letters of a-z, 0-9, dot, dash and underscore', { path })
+  protected override async _makeBucket (bucket: string, signal: AbortSignal): Promise<void> {
+    if (!isBucket(bucket)) throw new FsError('EINVAL', 'no bucket can have such a name: 3 to 222 letters of a-z, 0-9, dot, dash and underscore', { path: bucket })
     const query = queryOf({ project: await this.client.projectId(), fields: 'name' })
     let attempts = 0
     try {
       await this.client.call({
         operation: 'buckets.insert', method: 'POST', path: bucket, target: '/storage/v1/b', query, headers: ['content-type', 'application/json'],
         body: Buffer.from(JSON.stringify({ name: bucket })), exclusive: true, attempted: attempt => { attempts = attempt }
-      }, signal!, parseJson)
+      }, signal, parseJson)
     } catch (error) {
       // An earlier attempt whose answer was lost may have made it: then it is ours to look at.
       if (attempts < 2 || !isFsError(error, 'EEXIST')) throw error
-      await this.#bucketInfo(bucket, signal!).catch(() => { throw error })
+      await this.#bucketInfo(bucket, signal).catch(() => { throw error })
     }
   }
 
-  override async rmdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, object } = this.#at(path)
-    if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
-    if (object === '') {
-      let attempts = 0
-      await this.client.call({
-        operation: 'buckets.delete', method: 'DELETE', path, target: bucketPath(bucket), removesBucket: true,
-        attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
-      }, signal!, parseNothing)
-      return
-    }
-    const { items, prefixes } = await this.#page(bucket, `${object}/`, { maxResults: 2 }, signal!)
-    if (items.length + prefixes.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
-    if (items.some(({ name }) => name !== `${object}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
-    await this.client.call({ operation: 'objects.delete', method: 'DELETE', path, target: objectPath(bucket, `${object}/`) }, signal!, parseNothing)
+  protected override async _removeBucket (bucket: string, signal: AbortSignal): Promise<void> {
+    let attempts = 0
+    await this.client.call({
+      operation: 'buckets.delete', method: 'DELETE', path: bucket, target: bucketPath(bucket), removesBucket: true,
+      attempted: attempt => { attempts = attempt }, pardon: ({ status }) => status === 404 && attempts > 1
+    }, signal, parseNothing)
   }
+
+  protected override _removeKey ({ bucket, key }: ObjectPlace, signal: AbortSignal): Promise<void> { return removeObjects(this.client, [{ bucket, object: key }], signal) }
 
   /** By the SDK, which knows how each kind of account signs. */
   override async sign (path: string, { expiresSeconds, method }: SignOptions): Promise<string> {

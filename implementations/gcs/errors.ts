@@ -91,7 +91,9 @@ export function failureOf (status: number, headers: ReplyHeaders, body: Uint8Arr
   const [code, retry, condition] = conditionOf(status, reason, message, context)
   const name = /^[\w.]{1,64}$/.test(reason) ? ` ${reason}` : ''
   const words = message === '' || code === 'FORKFS_CREDENTIALS' ? '' : `: ${storeWords(message, secrets)}`
-  const requestId = (headers['x-guploader-uploadid'] ?? headers['x-goog-request-id'])?.slice(0, 128)
+  // Of an upload that id is its session's: who has it can write.
+  const own = context.operation?.startsWith('uploads.') === true ? undefined : headers['x-guploader-uploadid']
+  const requestId = (own ?? headers['x-goog-request-id'])?.slice(0, 128)
   const error = new FsError(code, `${condition} (the store answered ${status}${name}${words})`, {
     operation: context.operation, path: context.path, protocol: 'gs', retry, status, requestId
   })

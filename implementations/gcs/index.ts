@@ -1,5 +1,6 @@
 import { FsError } from '../../lib/errors/index.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
+import { checkNetwork } from '../../lib/filesystem/network-options.js'
 import { ObjectStore } from '../../lib/filesystem/object-store.js'
 import { isLoopback } from '../../lib/filesystem/option-values.js'
 import { canonical } from '../../lib/filesystem/options.js'
@@ -9,7 +10,8 @@ import type { CredentialOffer } from '../../lib/net/credential-offers.js'
 import type { AccessToken } from './credentials.js'
 import type { GcsEngine } from './engine.js'
 import { gcsOptions } from './option-table.js'
-import { identityOf, resolveGcs } from './options.js'
+import { accountOf } from './identity.js'
+import { resolveGcs } from './options.js'
 import type { GcsOptions, ResolvedGcsOptions } from './options.js'
 import { gcsOffers } from './share.js'
 
@@ -23,6 +25,8 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
   static override readonly protocols: readonly string[] = ['gs', 'gcs']
   static override readonly options = gcsOptions
   readonly #settings: ResolvedGcsOptions
+  /** Of its key or its file, which is read once: a descriptor stays what it was. */
+  #account: string | undefined
   readonly #offer: CredentialOffer<AccessToken> = {
     credentials: async () => (await this._engine()).client.credentials(),
     otherCredentials: async refused => (await this._engine()).client.otherCredentials(refused)
@@ -31,7 +35,7 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
   constructor (options: GcsOptions & Record<string, unknown> = {}) {
     super(options)
     const given = this._options as unknown as GcsOptions
-    if (given.transport === 'direct') throw new FsError('FORKFS_NOT_SUPPORTED', 'the direct transport does not exist yet; leave `transport` at \'auto\'', { protocol: 'gs' })
+    checkNetwork(given)
     // What a sender settled is not asked of this owner's environment again.
     const settled = this._withheld?.['settled'] === true
     this.#settings = resolveGcs(given, settled ? { GOOGLE_CLOUD_PROJECT: process.env['GOOGLE_CLOUD_PROJECT'] } : process.env)
@@ -39,14 +43,15 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
 
   protected override async _loadEngine (): Promise<GcsEngine> {
     const { GcsEngine } = await import('./engine.js')
-    const { ca, dispatcher } = this._options as unknown as GcsOptions
+    const { ca, dispatcher, transport } = this._options as unknown as GcsOptions
     return new GcsEngine({
       ...this._options,
       ca,
       dispatcher,
+      transport,
       settings: this.#settings,
       expectedIdentity: this._withheld?.['account'] as string | undefined,
-      parentKey: () => canonical(this._describe(false).options),
+      parentKey: () => offerKey(this._describe(false)),
       describe: () => described(() => this.toJSON(), gcsOptions)
     })
   }
@@ -74,11 +79,13 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
     if (shareCredentials === true) options['shareCredentials'] = true
     for (const name of Object.keys(options)) if (options[name] === undefined) delete options[name]
     const kept: Record<string, unknown> = { settled: true }
-    const account = this._withheld?.['account'] ?? identityOf(plan)
-    if (account !== undefined && !(shared && plan.kind === 'key')) kept['account'] = account
+    const sent = this._withheld?.['account']
+    const account = sent ?? (shared && plan.kind === 'key' ? undefined : this.#account ??= accountOf(plan))
+    if (account !== undefined) kept['account'] = account
+    const travel: Travel = { options, withheld: kept as Withheld }
     // Whoever got its identity from a sender passes questions on, it does not answer them.
-    if (this._withheld?.['account'] === undefined) gcsOffers.offer(canonical(options), this.#offer)
-    return { options, withheld: kept as Withheld }
+    if (sent === undefined) gcsOffers.offer(offerKey(travel), this.#offer)
+    return travel
   }
 
   /** The CRC32C of the contents, in base64: the same for the same bytes, wherever and whenever they were written. */
@@ -91,4 +98,9 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
 
   protected override _abortUpload (path: string, id: string, options: Verb): Promise<void> { return this._with(engine => engine.abortUpload(path, id, options)) }
   protected override _rename (source: string, target: string, options: Verb): Promise<void> { return this._with(engine => engine.rename(source, target, options)) }
+}
+
+/** By what an instance is found again that was sent to a worker of ours: others of the same store may have other accounts. */
+function offerKey ({ options, withheld }: Travel): string {
+  return canonical({ options, account: withheld?.['account'] })
 }

@@ -3,19 +3,14 @@
  * environment over defaults. Nothing here reads a file or imports the SDK.
  */
 import { isAbsolute, resolve } from 'node:path'
-import type { Dispatcher } from 'undici'
 import { FsError } from '../../lib/errors/fs-error.js'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import { filled, flag, isLoopback, moduleUrl, optional, text } from '../../lib/filesystem/option-values.js'
 import type { Environment } from '../../lib/filesystem/option-values.js'
 
 export interface ServiceAccountKey { readonly client_email: string, readonly private_key: string }
 
-export interface GcsOptions {
-  /** An undici dispatcher of the caller's: never closed by us; such an instance refuses to travel and says so. */
-  readonly dispatcher?: Dispatcher | undefined
-  /** Extra certificate authorities, PEM. HTTPS_PROXY and NO_PROXY are honoured. */
-  readonly ca?: string | undefined
-  readonly transport?: 'auto' | 'undici' | 'direct' | undefined
+export interface GcsOptions extends NetworkOptions {
   /** Scheme, host and port; no path. @defaultValue STORAGE_EMULATOR_HOST, then https://storage.<universeDomain> */
   readonly apiEndpoint?: string | undefined
   /** @defaultValue GOOGLE_CLOUD_UNIVERSE_DOMAIN, then googleapis.com */
@@ -102,11 +97,6 @@ export function resolveGcs (options: GcsOptions, env: Environment = process.env)
     kmsKeyName: optional('kmsKeyName', options.kmsKeyName),
     checksums: flag('checksums', options.checksums) ?? true
   })
-}
-
-/** The name that tells identities apart without a secret; undefined where only asking would tell. */
-export function identityOf (plan: CredentialPlan): string | undefined {
-  return plan.kind === 'key' ? plan.key.client_email : undefined
 }
 
 /** Scheme, host and port of an endpoint; `scheme` stands in where none is given. @throws TypeError, without repeating what may be a password */

@@ -1,4 +1,5 @@
 import type { NetClient, NetCall, NetReply, ReplyHead, Destination } from '../../lib/net/index.js'
+import { userAgent } from '../../lib/owner/version.js'
 import { addressOf, shownPath, withoutQuery } from './address.js'
 import { Body } from './body.js'
 import { failureOf } from './errors.js'
@@ -47,7 +48,7 @@ export class HttpClient {
     this.#home = home
     this.#withheld = withheld
     const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
-    const defaults = [['accept', '*/*'], ['user-agent', 'forkfs']].filter(([name]) => !given.some(([other]) => other === name))
+    const defaults = [['accept', '*/*'], ['user-agent', userAgent]].filter(([name]) => !given.some(([other]) => other === name))
     const always = ['accept-encoding', 'identity']
     this.#all = [...defaults.flat(), ...given.flat(), ...always]
     this.#harmless = [...defaults.flat(), ...given.filter(([name]) => harmlessHeaders.has(name)).flat(), ...always]

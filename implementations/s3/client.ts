@@ -1,15 +1,18 @@
-import type { Dispatcher } from 'undici'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import { FsError } from '../../lib/errors/index.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import { checkIdentity, withoutIdentity } from '../../lib/net/credential-offers.js'
 import { NetClient, onlyIfSafe, parentProvider } from '../../lib/net/index.js'
 import type { Destination, Failure, NetReply, NetRequest, ReplyHead } from '../../lib/net/index.js'
 import { hasParent, realm } from '../../lib/owner/index.js'
+import { userAgent } from '../../lib/owner/version.js'
 import { Addresses } from './address.js'
 import type { Address } from './address.js'
 import { credentialSource, S3CredentialSource } from './credentials.js'
 import { failureOf, failureOfFields } from './errors.js'
 import type { FailureContext, S3Failure } from './errors.js'
+import { checkOwnKeys } from './identity.js'
+import type { SentIdentity } from './identity.js'
 import type { ResolvedS3Options } from './options.js'
 import { SdkConfig } from './sdk.js'
 import { s3Offers } from './share.js'
@@ -31,6 +34,8 @@ export interface S3Request {
   readonly body?: Uint8Array | undefined
   /** Sending it twice does no harm. @defaultValue true */
   readonly idempotent?: boolean | undefined
+  /** 'bucket/key' that is copied from: where that is missing, the failure names it. */
+  readonly source?: string | undefined
   /** A create that has to find nothing: a refused precondition is EEXIST. */
   readonly exclusive?: boolean | undefined
   /** What a reply that is no success is worth nevertheless (a 416 tells the size). undefined: it is a failure. */
@@ -40,12 +45,10 @@ export interface S3Request {
   readonly attempted?: ((attempt: number) => void) | undefined
 }
 
-export interface S3ClientOptions extends ResolvedCommonOptions {
-  readonly ca?: string | undefined
-  readonly dispatcher?: Dispatcher | undefined
+export interface S3ClientOptions extends ResolvedCommonOptions, NetworkOptions {
   readonly settings: ResolvedS3Options
-  /** The access key of whoever sent this instance here; another one is refused. */
-  readonly expectedIdentity?: string | undefined
+  /** Whose keys the sender of this instance uses; others are refused. */
+  readonly sent?: SentIdentity | undefined
   /** How a worker of ours names this instance to its parent. */
   readonly parentKey: () => string
 }
@@ -67,10 +70,9 @@ interface State {
   readonly addresses: Map<string, Addresses>
   settled: Place | undefined
   signer: { readonly credentials: Credentials, readonly signer: Signer } | undefined
-  identityChecked: boolean
+  /** The keys whose identity was looked at last. */
+  approved: Credentials | undefined
 }
-
-const userAgent = 'forkfs'
 
 /** Operations of S3 over our own transport: addressed, signed, repaired (region, clock, expired keys), translated. */
 export class S3Client {
@@ -80,7 +82,7 @@ export class S3Client {
 
   constructor (options: S3ClientOptions) {
     this.#options = options
-    this.net = new NetClient({ ...options, protocol: 's3' })
+    this.net = new NetClient({ ...options, protocol: 's3', transport: options.transport === 'undici' ? 'undici' : 'direct' })
   }
 
   /** Send a request; `read` turns the reply into what the caller wants (and may find an error in a 200). */
@@ -88,7 +90,7 @@ export class S3Client {
     let result: { readonly value: T } | undefined
     const path = request.key === undefined || request.key === '' ? request.bucket : `${request.bucket}/${request.key}`
     const writes = request.method === 'PUT' || request.method === 'POST'
-    const context: FailureContext = { path, exclusive: request.exclusive, conditional: writes && request.headers?.includes('if-match') === true }
+    const context: FailureContext = { path, source: request.source, exclusive: request.exclusive, conditional: writes && request.headers?.includes('if-match') === true }
     const sent: Sent = { signal }
     await this.net.send({
       operation: request.operation,
@@ -177,7 +179,7 @@ export class S3Client {
       addresses: new Map(),
       settled: settings.settings === 'known' ? { endpoint: settings.endpoint, region: settings.region! } : undefined,
       signer: undefined,
-      identityChecked: false
+      approved: undefined
     }
   }
 
@@ -186,9 +188,9 @@ export class S3Client {
    * node, and keys that did not travel.
    */
   #source (sdk: SdkConfig | undefined): S3CredentialSource {
-    const { settings } = this.#options
-    const own = credentialSource(settings.credentials, { sdk })
-    const mayAsk = hasParent() || this.#options.expectedIdentity !== undefined
+    const { settings, sent } = this.#options
+    const own = credentialSource(settings.credentials, { sdk, approve: found => { checkOwnKeys(sent, settings.credentials, found) } })
+    const mayAsk = hasParent() || sent?.accessKeyId !== undefined
     if (!mayAsk || settings.credentials.kind === 'anonymous' || settings.credentials.kind === 'static') return own
     return new S3CredentialSource(parentProvider(refused => s3Offers.ask(this.#options.parentKey(), refused), ({ accessKeyId }) => accessKeyId, own))
   }
@@ -202,12 +204,11 @@ export class S3Client {
   }
 
   async #credentials (state: State, signal?: AbortSignal): Promise<Credentials | undefined> {
-    const { expectedIdentity } = this.#options
-    const credentials = state.source.peek() ?? await state.source.get(signal).catch((error: unknown) => { throw withoutIdentity('s3', expectedIdentity, error) })
-    if (!state.identityChecked) {
-      checkIdentity('s3', expectedIdentity, credentials?.accessKeyId ?? 'anonymous')
-      state.identityChecked = true
-    }
+    const expected = this.#options.sent?.accessKeyId
+    const credentials = state.source.peek() ?? await state.source.get(signal).catch((error: unknown) => { throw withoutIdentity('s3', expected, error) })
+    // Renewed keys may come from elsewhere than those before them.
+    if (credentials === undefined || credentials !== state.approved) checkIdentity('s3', expected, credentials?.accessKeyId ?? 'anonymous')
+    state.approved = credentials
     return credentials
   }
 
@@ -237,8 +238,9 @@ export class S3Client {
   #build (request: S3Request, sent: Sent): NetRequest | Promise<NetRequest> {
     const state = this.#current()
     const { settled } = state
-    const credentials = state.identityChecked ? state.source.peek() : undefined
-    return settled !== undefined && credentials !== undefined ? this.#write(request, sent, state, settled, credentials) : this.#buildLater(request, sent, state)
+    const credentials = state.source.peek()
+    const ready = settled !== undefined && credentials !== undefined && credentials === state.approved
+    return ready ? this.#write(request, sent, state, settled, credentials) : this.#buildLater(request, sent, state)
   }
 
   async #buildLater (request: S3Request, sent: Sent, state: State): Promise<NetRequest> {

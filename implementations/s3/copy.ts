@@ -7,7 +7,7 @@ import type { S3Client } from './client.js'
 import { parseCopy } from './replies.js'
 import type { UploadedPart } from './replies.js'
 import { canonicalQuery } from './sign.js'
-import { beginUpload, endUpload, finishUpload } from './uploads.js'
+import { beginUpload, completeUpload, endUpload } from './uploads.js'
 
 export interface CopyContext {
   readonly client: S3Client
@@ -38,7 +38,7 @@ export async function copyObject (context: CopyContext, limits: CopyLimits = cop
   const { client, from, to, storeHeaders, signal } = context
   const headers = ['x-amz-copy-source', copySource(from.bucket, from.key, from.versionId), ...storeHeaders]
   try {
-    await client.call({ operation: 'CopyObject', method: 'PUT', bucket: to.bucket, key: to.key, headers }, signal, reply => parseCopy(reply.body))
+    await client.call({ operation: 'CopyObject', method: 'PUT', bucket: to.bucket, key: to.key, source: `${from.bucket}/${from.key}`, headers }, signal, reply => parseCopy(reply.body))
   } catch (error) {
     if (!isFsError(error, 'EINVAL', 'ENOSPC')) throw error
     const query = canonicalQuery({ versionId: from.versionId })
@@ -60,13 +60,13 @@ async function copyParts (context: CopyContext, source: ReplyHeaders, partBytes:
     await overParts(planParts(0, Number(source['content-length']), partBytes), LANES, signal, async ({ start, end }, inner) => {
       const number = start / partBytes + 1
       const request = {
-        operation: 'UploadPartCopy', method: 'PUT', bucket: to.bucket, key: to.key, query: canonicalQuery({ partNumber: number, uploadId }),
+        operation: 'UploadPartCopy', method: 'PUT', bucket: to.bucket, key: to.key, query: canonicalQuery({ partNumber: number, uploadId }), source: `${from.bucket}/${from.key}`,
         headers: [...shared, 'x-amz-copy-source-range', `bytes=${start}-${end - 1}`]
       } as const
       const copied = await client.call(request, inner, reply => parseCopy(reply.body))
       parts.push({ number, etag: copied.etag ?? '' })
     })
-    await finishUpload(target, uploadId, parts, signal)
+    await completeUpload(target, uploadId, parts, signal)
   } catch (error) {
     await endUpload(target, uploadId, signal).catch(() => {}) // the first error counts
     throw error

@@ -23,17 +23,29 @@ export interface SourceContext extends CredentialSourceOptions<Credentials> {
   readonly env?: Environment | undefined
   /** What the plan 'sdk' asks; the same one gives region and endpoint. */
   readonly sdk?: SdkConfig | undefined
+  /** Throws for keys that are not to be used here. */
+  readonly approve?: ((found: Credentials) => void) | undefined
 }
 
 /** The source for a plan of `resolveS3`. Does nothing before its first `get()`. */
 export function credentialSource (plan: CredentialPlan, context: SourceContext = {}): S3CredentialSource {
-  const { env = process.env, sdk, ...options } = context
+  const { env = process.env, sdk, approve, ...options } = context
+  const provide = providerOf(plan, env, sdk)
+  if (approve === undefined) return new S3CredentialSource(provide, options)
+  return new S3CredentialSource(async force => {
+    const found = await provide(force)
+    if (found !== undefined) approve(check(found))
+    return found
+  }, options)
+}
+
+function providerOf (plan: CredentialPlan, env: Environment, sdk: SdkConfig | undefined): CredentialProvider<Credentials> {
   switch (plan.kind) {
-    case 'anonymous': return new S3CredentialSource(() => undefined, options)
-    case 'static': return new S3CredentialSource(() => plan.credentials, options)
-    case 'environment': return new S3CredentialSource(() => fromEnvironment(env), options)
-    case 'module': return new S3CredentialSource(moduleProvider('s3', plan.module), options)
-    case 'sdk': return new S3CredentialSource(async force => {
+    case 'anonymous': return () => undefined
+    case 'static': return () => plan.credentials
+    case 'environment': return () => fromEnvironment(env)
+    case 'module': return moduleProvider('s3', plan.module)
+    case 'sdk': return async force => {
       if (sdk !== undefined) return sdk.credentials(force)
       const own = new SdkConfig({ profile: plan.profile })
       try {
@@ -41,7 +53,7 @@ export function credentialSource (plan: CredentialPlan, context: SourceContext =
       } finally {
         own.close()
       }
-    }, options)
+    }
   }
 }
 

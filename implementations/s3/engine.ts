@@ -1,7 +1,7 @@
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { ListOptions } from '../../lib/filesystem/core.js'
-import { ObjectEngine } from '../../lib/filesystem/object-engine.js'
-import type { SignOptions } from '../../lib/filesystem/object-engine.js'
+import { entriesOf, ObjectEngine } from '../../lib/filesystem/object-engine.js'
+import type { BucketPage, Listing, ObjectPlace, SignOptions } from '../../lib/filesystem/object-engine.js'
 import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import { directoryInfo } from '../../lib/filesystem/paths.js'
 import { readWhole } from '../../lib/filesystem/read-span.js'
@@ -14,17 +14,17 @@ import { isBucket, needsSdk, parsePath } from './address.js'
 import type { S3Path } from './address.js'
 import { S3Client } from './client.js'
 import type { S3ClientOptions } from './client.js'
-import { copyObject } from './copy.js'
+import { copyLimits, copyObject } from './copy.js'
 import { parseList } from './lists.js'
-import type { ListPage } from './lists.js'
+import type { ListEntry, ListPage } from './lists.js'
 import type { ResolvedS3Options } from './options.js'
 import { readBeginning, readRange } from './read.js'
 import type { ReadContext } from './read.js'
 import { removeObjects } from './remove.js'
 import { createBucketBody, parseBuckets } from './replies.js'
 import { canonicalQuery } from './sign.js'
-import { endUpload, listUploads } from './uploads.js'
-import { markHeader, putObject, uploadWhole, UploadWriter } from './writer.js'
+import { endUpload, listUploads, markHeader } from './uploads.js'
+import { putObject, uploadWhole, UploadWriter } from './writer.js'
 import type { UploadContext } from './writer.js'
 
 /** Above it a PUT is cut into parts: they go in parallel, and a failure costs one part. */
@@ -35,6 +35,8 @@ export class S3Engine extends ObjectEngine<S3Client> {
   readonly #settings: ResolvedS3Options
   readonly #concurrency: number
   readonly #describe: () => Descriptor | undefined
+  /** From which size on, and how, objects are copied in parts. */
+  copyLimits = copyLimits
 
   constructor (options: S3ClientOptions & { readonly describe: () => Descriptor | undefined }) {
     super(new S3Client(options), options.settings.versionAware)
@@ -62,7 +64,8 @@ export class S3Engine extends ObjectEngine<S3Client> {
     return at
   }
 
-  protected override _isAboveObjects (path: string): boolean { return this.#at(path).key === '' }
+  protected override _split (path: string): ObjectPlace { return parsePath(path) }
+  protected override _place (path: string): ObjectPlace { return this.#at(path) }
 
   #versionQuery (path: string, { versionId }: S3Path): string {
     const id = versionId ?? this._seen(path)
@@ -83,8 +86,7 @@ export class S3Engine extends ObjectEngine<S3Client> {
       return await this.client.call(request, signal!, reply => this.#infoOf(path, reply))
     } catch (error) {
       if (!isFsError(error, 'ENOENT') || at.versionId !== undefined) throw error
-      const { entries, prefixes } = await this.#page(at.bucket, `${at.key}/`, { 'max-keys': 1 }, signal!)
-      if (entries.length + prefixes.length === 0) throw error
+      if ((await this._firstKeys(at.bucket, `${at.key}/`, 1, signal!)).length === 0) throw error
       return directoryInfo(path)
     }
   }
@@ -108,14 +110,14 @@ export class S3Engine extends ObjectEngine<S3Client> {
     return info
   }
 
-  override async *list (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
+  protected override async *_listObjects (path: string, { recursive, prefix = '', temporary = false, signal }: Verb & ListOptions): AsyncGenerator<readonly FileInfo[], void, undefined> {
     const at = this.#at(path)
-    if (at.bucket === '') { yield* this.#listBuckets(recursive, prefix, signal!); return }
     const base = at.key === '' ? '' : `${at.key}/`
     const asked = base + this.#accepted(prefix)
     const ask = (token: string | undefined, inner: AbortSignal): Promise<ListPage> =>
       this.#page(at.bucket, asked, { delimiter: recursive ? undefined : '/', 'continuation-token': token }, inner)
-    for await (const page of pagesAhead(path, signal!, ask)) yield entriesOf(page, at.bucket, base, temporary)
+    const listing: Listing<ListEntry> = { bucket: at.bucket, base, markers: temporary, keyOf: ({ key }) => key, infoOf: entry => entry.toInfo(at.bucket) }
+    for await (const { entries, prefixes } of pagesAhead(path, signal!, ask)) yield entriesOf(entries, prefixes, listing)
   }
 
   /** As much of a prefix as the store takes: servers that keep files (MinIO) refuse one that ends in a segment of dots. It is a hint. */
@@ -128,23 +130,24 @@ export class S3Engine extends ObjectEngine<S3Client> {
     return this.client.call({ operation: 'ListObjectsV2', method: 'GET', bucket, query: full }, signal, reply => parseList(reply.body))
   }
 
-  async *#listBuckets (recursive: boolean, prefix: string, signal: AbortSignal): AsyncGenerator<readonly FileInfo[], void, undefined> {
-    let token: string | undefined
-    do {
-      const query = canonicalQuery({ 'continuation-token': token })
-      const { buckets, nextToken } = await this.client.call({ operation: 'ListBuckets', method: 'GET', bucket: '', query }, signal, reply => parseBuckets(reply.body))
-      const entries = buckets.map(({ name, created }): FileInfo => ({ ...directoryInfo(name), created }))
-      if (!recursive) yield entries.filter(({ name }) => name.startsWith(prefix))
-      else for (const { name } of entries) yield* this.list(name, { recursive, signal })
-      token = nextToken
-    } while (token !== undefined)
+  protected override async _firstKeys (bucket: string, prefix: string, count: number, signal: AbortSignal): Promise<readonly string[]> {
+    const { entries } = await this.#page(bucket, prefix, { 'max-keys': count }, signal)
+    return entries.map(({ key }) => key)
   }
 
-  #reading (path: string, { ifMatch, into, signal }: RangeOptions): ReadContext {
+  protected override _bucketPage (token: string | undefined, signal: AbortSignal): Promise<BucketPage> {
+    const query = canonicalQuery({ 'continuation-token': token })
+    return this.client.call({ operation: 'ListBuckets', method: 'GET', bucket: '', query }, signal, ({ body }) => {
+      const { buckets, nextToken } = parseBuckets(body)
+      return { buckets: buckets.map(({ name, created }): FileInfo => ({ ...directoryInfo(name), created })), nextToken }
+    })
+  }
+
+  #reading (path: string, { ifMatch, into, held, signal }: RangeOptions): ReadContext {
     const at = this.#object(path)
     const seen = (headers: ReplyHeaders): void => { this._see(path, headers['x-amz-version-id']) }
     const query = this.#versionQuery(path, at)
-    return { client: this.client, bucket: at.bucket, key: at.key, query, checksums: this.#settings.checksums, signal: signal!, ifMatch, into, seen }
+    return { client: this.client, bucket: at.bucket, key: at.key, query, checksums: this.#settings.checksums, signal: signal!, ifMatch, into, held, seen }
   }
 
   override async readRange (path: string, start: number, end: number | undefined, options: RangeOptions): Promise<RangeRead> {
@@ -209,52 +212,27 @@ export class S3Engine extends ObjectEngine<S3Client> {
 
   override async copy (source: string, target: string, { signal }: Verb): Promise<void> {
     const context = { client: this.client, from: this.#object(source), to: this.#object(target), storeHeaders: this.#storeHeaders, signal: signal! }
-    await this._writing(target, () => copyObject(context))
+    await this._writing(target, () => copyObject(context, this.copyLimits))
   }
 
   // ------------------------------------------------------------------------------------------------ buckets
 
-  /** Makes a bucket; below one there are no directories to make. */
-  override async mkdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, key } = parsePath(path)
-    if (bucket === '') throw new FsError('EEXIST', 'it is the list of buckets', { path })
-    if (key !== '') return
-    if (!isBucket(bucket)) throw new FsError('EINVAL', 'no bucket can have such a name: 3 to 63 of a-z, 0-9, dot and dash', { path })
-    this.#at(path)
+  protected override async _makeBucket (bucket: string, signal: AbortSignal): Promise<void> {
+    if (!isBucket(bucket)) throw new FsError('EINVAL', 'no bucket can have such a name: 3 to 63 of a-z, 0-9, dot and dash', { path: bucket })
+    this.#at(bucket)
     const region = await this.client.region(bucket)
     const body = Buffer.from(createBucketBody(region))
-    await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal!, parseNothing)
+    await this.client.call({ operation: 'CreateBucket', method: 'PUT', bucket, body, idempotent: false }, signal, parseNothing)
   }
 
-  override async rmdir (path: string, { signal }: Verb): Promise<void> {
-    const { bucket, key } = this.#at(path)
-    if (bucket === '') throw new FsError('EINVAL', 'the list of buckets can not be removed', { path })
-    if (key === '') { await this.client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal!, parseNothing); return }
-    const { entries } = await this.#page(bucket, `${key}/`, { 'max-keys': 2 }, signal!)
-    if (entries.length === 0) throw new FsError('ENOENT', 'no such directory', { path })
-    if (entries.some(entry => entry.key !== `${key}/`)) throw new FsError('ENOTEMPTY', 'objects lie below it', { path })
-    await this.client.call({ operation: 'DeleteObject', method: 'DELETE', bucket, key: `${key}/` }, signal!, parseNothing)
+  protected override async _removeBucket (bucket: string, signal: AbortSignal): Promise<void> {
+    await this.client.call({ operation: 'DeleteBucket', method: 'DELETE', bucket, idempotent: false }, signal, parseNothing)
   }
+
+  protected override _removeKey (place: ObjectPlace, signal: AbortSignal): Promise<void> { return removeObjects(this.client, [place], signal) }
 
   override async sign (path: string, { expiresSeconds, method, signal }: SignOptions): Promise<string> {
     const at = this.#object(path)
     return this.client.presign({ method, bucket: at.bucket, key: at.key, expiresSeconds, query: this.#versionQuery(path, at) }, signal!)
   }
-}
-
-/**
- * Objects and common prefixes of a page; `base` is the listed directory with its slash. With `markers` objects that only mark
- * a directory are objects like others: what removes a tree needs their names.
- */
-function entriesOf ({ entries, prefixes }: ListPage, bucket: string, base: string, markers: boolean): FileInfo[] {
-  const found: FileInfo[] = []
-  for (const entry of entries) {
-    if (markers) { found.push(entry.toInfo(bucket)); continue }
-    if (entry.key === base) continue // the marker of the directory itself
-    // An object whose name ends in a slash is how consoles make an empty directory.
-    if (entry.key.endsWith('/')) found.push(directoryInfo(`${bucket}/${entry.key.replace(/\/+$/, '')}`))
-    else found.push(entry.toInfo(bucket))
-  }
-  for (const prefix of prefixes) found.push(directoryInfo(`${bucket}/${prefix.slice(0, -1)}`))
-  return found
 }

@@ -30,6 +30,8 @@ export type ReplyHeaders = Readonly<Record<string, string | readonly string[] | 
 export interface FailureContext {
   readonly operation?: string | undefined
   readonly path?: string | undefined
+  /** 'bucket/key' that is copied from, where the failure of a copy can be its fault. */
+  readonly source?: string | undefined
   /** The request was a create that had to find nothing (`If-None-Match: *`): a refused precondition is EEXIST. */
   readonly exclusive?: boolean | undefined
   /** The request was a write over one version: an object that is gone is not that version. */
@@ -203,7 +205,7 @@ function translate (status: number, headers: ReplyHeaders, fields: ErrorFields |
     [code, retry, condition, action] = s3Conditions['PermanentRedirect']!
   }
   const error = new FsError(code, describe(condition, status, s3Code, code, fields?.['Message']), {
-    operation: context.operation, path: context.path, protocol: 's3', retry, status, requestId: requestIdOf(headers, fields)
+    operation: context.operation, path: isOfSource(s3Code, fields, context.source) ? context.source : context.path, protocol: 's3', retry, status, requestId: requestIdOf(headers, fields)
   })
   return {
     error,
@@ -212,6 +214,12 @@ function translate (status: number, headers: ReplyHeaders, fields: ErrorFields |
     ...(action === 'region' && region !== undefined ? { region } : {}),
     ...(action === 'clock' && serverTime !== undefined ? { serverTime } : {})
   }
+}
+
+/** Whether it is the source of a copy that is missing. */
+function isOfSource (s3Code: string, fields: ErrorFields | undefined, source: string | undefined): boolean {
+  if (source === undefined) return false
+  return s3Code === 'NoSuchKey' || s3Code === 'NoSuchVersion' || (s3Code === 'NoSuchBucket' && fields?.['BucketName'] === source.slice(0, source.indexOf('/')))
 }
 
 function rowOf (status: number, s3Code: string): Row {

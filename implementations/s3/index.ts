@@ -1,11 +1,14 @@
 import { FsError } from '../../lib/errors/index.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
+import { checkNetwork } from '../../lib/filesystem/network-options.js'
 import { ObjectStore } from '../../lib/filesystem/object-store.js'
 import { canonical } from '../../lib/filesystem/options.js'
 import { isLoopback } from '../../lib/filesystem/option-values.js'
 import type { Capabilities, UnfinishedUpload, Verb } from '../../lib/filesystem/types.js'
 import type { S3Engine } from './engine.js'
-import { identityOf, resolveS3 } from './options.js'
+import { receivedIdentity, sentIdentity } from './identity.js'
+import type { SentIdentity } from './identity.js'
+import { resolveS3 } from './options.js'
 import type { ResolvedS3Options, S3Options } from './options.js'
 import { s3Options } from './option-table.js'
 import { described } from '../../lib/filesystem/upload-journal.js'
@@ -31,7 +34,7 @@ export class S3FileSystem extends ObjectStore<S3Engine> {
   constructor (options: S3Options & Record<string, unknown> = {}) {
     super(options)
     const given = this._options as unknown as S3Options
-    if (given.transport === 'direct') throw new FsError('FORKFS_NOT_SUPPORTED', 'the direct transport does not exist yet; leave `transport` at \'auto\'', { protocol: 's3' })
+    checkNetwork(given)
     // What a sender settled is not asked of this owner's environment again.
     const settled = this._withheld?.['settled'] === true
     this.#settings = resolveS3(given, settled ? credentialsOnly(process.env) : process.env)
@@ -39,14 +42,15 @@ export class S3FileSystem extends ObjectStore<S3Engine> {
 
   protected override async _loadEngine (): Promise<S3Engine> {
     const { S3Engine } = await import('./engine.js')
-    const { ca, dispatcher } = this._options as unknown as S3Options
+    const { ca, dispatcher, transport } = this._options as unknown as S3Options
     return new S3Engine({
       ...this._options,
       ca,
       dispatcher,
+      transport,
       settings: this.#settings,
-      expectedIdentity: this._withheld?.['accessKeyId'] as string | undefined,
-      parentKey: () => canonical(this._describe(false).options),
+      sent: receivedIdentity(this._withheld),
+      parentKey: () => offerKey(this._describe(false)),
       describe: () => described(() => this.toJSON(), s3Options)
     })
   }
@@ -59,7 +63,7 @@ export class S3FileSystem extends ObjectStore<S3Engine> {
 
   /** Resolved options travel, so that the receiver's environment changes nothing; keys stay at home and are named. */
   protected override _describe (credentials: boolean): Travel {
-    const { credentials: given, shareCredentials, dispatcher, credentialsModule: _module, ca, transport, ...rest } = this._options as unknown as S3Options & Record<string, unknown>
+    const { credentials: _keys, shareCredentials, dispatcher, credentialsModule: _module, ca, transport, ...rest } = this._options as unknown as S3Options & Record<string, unknown>
     if (dispatcher !== undefined) throw new FsError('FORKFS_UNCLONEABLE', 'its `dispatcher` belongs to this thread and can not travel; build the filesystem there', { protocol: 's3' })
     const { endpoint, region, forcePathStyle, profile, credentials: plan, settings } = this.#settings
     const options: Record<string, unknown> = { ...rest, endpoint, forcePathStyle, profile, ca, transport }
@@ -70,12 +74,14 @@ export class S3FileSystem extends ObjectStore<S3Engine> {
     if (shared && plan.kind === 'static') options['credentials'] = { ...plan.credentials }
     if (shareCredentials === true) options['shareCredentials'] = true
     for (const name of Object.keys(options)) if (options[name] === undefined) delete options[name]
+    const sent = receivedIdentity(this._withheld)
+    const identity = sent ?? (shared && plan.kind === 'static' ? {} : sentIdentity(plan))
     const kept: Record<string, unknown> = settings === 'known' ? { settled: true } : {}
-    const identity = this._withheld?.['accessKeyId'] ?? (temporary(given) ? undefined : identityOf(plan))
-    if (identity !== undefined && identity !== 'anonymous' && !(shared && plan.kind === 'static')) kept['accessKeyId'] = identity
+    for (const [name, value] of Object.entries(identity)) if (value !== undefined) kept[name] = value
+    const travel: Travel = { options, withheld: kept as Withheld }
     // Whoever got its identity from a sender passes questions on, it does not answer them.
-    if (this._withheld?.['accessKeyId'] === undefined) s3Offers.offer(canonical(options), this.#offer)
-    return { options, withheld: kept as Withheld }
+    if (sent?.accessKeyId === undefined) s3Offers.offer(offerKey(travel), this.#offer)
+    return travel
   }
 
   protected override async *_uploads (prefix: string, options: Verb): AsyncGenerator<readonly UnfinishedUpload[], void, undefined> {
@@ -85,10 +91,10 @@ export class S3FileSystem extends ObjectStore<S3Engine> {
   protected override _abortUpload (path: string, id: string, options: Verb): Promise<void> { return this._with(engine => engine.abortUpload(path, id, options)) }
 }
 
-/** Temporary keys change with every resolution: their name tells no identity. */
-function temporary (credentials: S3Options['credentials']): boolean {
-  if (typeof credentials === 'object') return credentials.sessionToken !== undefined
-  return process.env['AWS_SESSION_TOKEN'] !== undefined && process.env['AWS_SESSION_TOKEN'] !== ''
+/** By what an instance is found again that was sent to a worker of ours: others of the same store may have other keys. */
+function offerKey ({ options, withheld }: Travel): string {
+  const { accessKeyId, keys } = (withheld ?? {}) as SentIdentity
+  return canonical({ options, accessKeyId, keys })
 }
 
 /** The environment without what says where the store is. */

@@ -2,8 +2,8 @@
  * The options of S3 and what becomes of them together with the environment: explicit options win over the environment, the
  * environment over defaults. Nothing here reads a file or imports the SDK; it decides whether the SDK has to be asked.
  */
-import type { Dispatcher } from 'undici'
 import { FsError } from '../../lib/errors/fs-error.js'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import { filled, flag, moduleUrl, optional, text } from '../../lib/filesystem/option-values.js'
 import type { Environment } from '../../lib/filesystem/option-values.js'
 import { isRegion, parseEndpoint, regionOfEndpoint } from './endpoint.js'
@@ -14,12 +14,7 @@ export interface StaticCredentials {
   readonly sessionToken?: string | undefined
 }
 
-export interface S3Options {
-  /** An undici dispatcher of the caller's: never closed by us; such an instance refuses to travel and says so. */
-  readonly dispatcher?: Dispatcher | undefined
-  /** Extra certificate authorities, PEM. HTTPS_PROXY and NO_PROXY are honoured. */
-  readonly ca?: string | undefined
-  readonly transport?: 'auto' | 'undici' | 'direct' | undefined
+export interface S3Options extends NetworkOptions {
   /** http(s) URL, a base path is allowed. @defaultValue AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's, the region's at AWS */
   readonly endpoint?: string | undefined
   /** @defaultValue AWS_REGION, AWS_DEFAULT_REGION, the profile's, that of an AWS endpoint, us-east-1 */
@@ -121,16 +116,6 @@ export function environmentCredentials (env: Environment): StaticCredentials | u
   }
   const sessionToken = filled(env['AWS_SESSION_TOKEN'])
   return sessionToken === undefined ? { accessKeyId, secretAccessKey } : { accessKeyId, secretAccessKey, sessionToken }
-}
-
-/** The name that tells identities apart without a secret; undefined where only asking would tell. */
-export function identityOf (plan: CredentialPlan, env: Environment = process.env): string | undefined {
-  switch (plan.kind) {
-    case 'anonymous': return 'anonymous'
-    case 'static': return plan.credentials.accessKeyId
-    case 'environment': return environmentCredentials(env)?.accessKeyId
-    default: return undefined
-  }
 }
 
 function planCredentials (options: S3Options, env: Environment): CredentialPlan {

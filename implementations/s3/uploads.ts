@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
+import { FsError, isFsError } from '../../lib/errors/index.js'
 import type { UnfinishedUpload } from '../../lib/filesystem/types.js'
 import { isReset, parseNothing, unlessReset } from '../../lib/net/index.js'
 import type { S3Client, S3Request } from './client.js'
 import { completeBody, parseComplete, parseInitiate, parseUploads } from './replies.js'
-import type { CompleteReply, UploadedPart } from './replies.js'
+import type { UploadedPart } from './replies.js'
 import { canonicalQuery } from './sign.js'
 
 /** Where a multipart upload goes. */
@@ -26,15 +28,48 @@ export async function beginUpload (target: UploadTarget, headers: readonly strin
   }
 }
 
-/** CompleteMultipartUpload. A 200 can carry an error. */
-export async function finishUpload (
-  target: UploadTarget, id: string, parts: readonly UploadedPart[], signal: AbortSignal, request: Partial<S3Request> = {}
-): Promise<CompleteReply> {
+/** Under this name a conditional write carries a mark of its own: after a lost answer it tells whose object is there. */
+export const markHeader = 'x-amz-meta-forkfs-write'
+
+export interface Completion extends Pick<S3Request, 'headers' | 'exclusive'> {
+  /** What the object carries as its {@link markHeader}. */
+  readonly mark?: string | undefined
+}
+
+/**
+ * CompleteMultipartUpload (a 200 can carry an error). Where an answer was lost, and the upload is gone when it is asked for again, the object says
+ * whose it is: by its mark, else by its ETag, which is known from the parts (S3, "Checking object integrity").
+ * @returns its ETag
+ * @throws FsError FORKFS_OUTCOME_UNKNOWN where it does not tell
+ */
+export async function completeUpload (
+  target: UploadTarget, id: string, parts: readonly UploadedPart[], signal: AbortSignal, completion: Completion = {}
+): Promise<string | undefined> {
   const { client, bucket, key } = target
-  return client.call({
-    operation: 'CompleteMultipartUpload', method: 'POST', bucket, key, query: canonicalQuery({ uploadId: id }), body: Buffer.from(completeBody(parts)),
-    ...request, headers: ['content-type', 'application/xml', ...request.headers ?? []]
-  }, signal, reply => parseComplete(reply.body))
+  const { mark = '', headers = [], exclusive } = completion
+  let attempts = 0
+  try {
+    const { etag } = await client.call({
+      operation: 'CompleteMultipartUpload', method: 'POST', bucket, key, query: canonicalQuery({ uploadId: id }), body: Buffer.from(completeBody(parts)),
+      headers: ['content-type', 'application/xml', ...headers], exclusive, attempted: attempt => { attempts = attempt }
+    }, signal, reply => parseComplete(reply.body))
+    return etag
+  } catch (error) {
+    if (attempts < 2 || !isFsError(error, 'ENOENT', 'EEXIST', 'FORKFS_CHANGED')) throw error
+    const found = await client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key }, signal, reply => reply.headers).catch(() => undefined)
+    signal.throwIfAborted()
+    const etag = found?.['etag']
+    if (mark !== '' ? found?.[markHeader] === mark : etag === etagOf(parts)) return etag
+    if (!isFsError(error, 'ENOENT')) throw error
+    throw new FsError('FORKFS_OUTCOME_UNKNOWN', 'the answer that completes an upload was lost, and the object that is there does not tell whose it is', { path: `${bucket}/${key}`, cause: error })
+  }
+}
+
+/** Of an object that is made of these parts. */
+function etagOf (parts: readonly UploadedPart[]): string {
+  const sorted = [...parts].sort((a, b) => a.number - b.number)
+  const joined = Buffer.concat(sorted.map(({ etag }) => Buffer.from(etag.replaceAll('"', ''), 'hex')))
+  return `"${createHash('md5').update(joined).digest('hex')}-${sorted.length}"`
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { FsError, isFsError } from '../../lib/errors/index.js'
 import { PART_BYTES } from '../../lib/filesystem/object-store.js'
 import type { FileInfo, StagedWriter, WriteOptions } from '../../lib/filesystem/types.js'
@@ -10,7 +9,7 @@ import { crc32Text } from './read.js'
 import { MAX_PARTS } from './replies.js'
 import type { UploadedPart } from './replies.js'
 import { canonicalQuery } from './sign.js'
-import { beginUpload, endUpload, finishUpload } from './uploads.js'
+import { beginUpload, completeUpload, endUpload, markHeader } from './uploads.js'
 
 const MiB = 1024 * 1024
 /** S3 refuses smaller parts (but the last). */
@@ -51,9 +50,6 @@ function conditions ({ flag, ifMatch }: WriteOptions): string[] {
 function infoOf ({ bucket, key }: UploadContext, size: number, etag: string | undefined): FileInfo {
   return { name: `${bucket}/${key}`, size, type: 'file', modified: new Date(), etag }
 }
-
-/** Under this name a conditional write carries a mark of its own: after a lost answer it tells whose object is there. */
-export const markHeader = 'x-amz-meta-forkfs-write'
 
 /**
  * A conditional write whose earlier attempt got no answer: was the object that is in the way now made by that attempt? The
@@ -146,37 +142,11 @@ class Multipart {
 
   async complete (): Promise<FileInfo> {
     const { options } = this.#context
-    let attempts = 0
-    try {
-      const { etag } = await finishUpload(this.#context, this.#id, this.#parts, this.#controller.signal, {
-        headers: conditions(options), exclusive: options.flag === 'wx', attempted: attempt => { attempts = attempt }
-      })
-      await this.#ended()
-      return infoOf(this.#context, this.size, etag)
-    } catch (error) {
-      const info = attempts < 2 ? undefined : await this.#settleComplete(error)
-      if (info === undefined) throw error
-      await this.#ended()
-      return info
-    }
-  }
-
-  /** The answer of a Complete was lost and the upload is gone: the object of its parts has a known ETag (S3, "Checking object integrity"). */
-  async #settleComplete (error: unknown): Promise<FileInfo | undefined> {
-    if (!isFsError(error, 'ENOENT', 'EEXIST', 'FORKFS_CHANGED')) return undefined
-    const { client, bucket, key } = this.#context
-    const found = await client.call({ operation: 'HeadObject', method: 'HEAD', bucket, key }, this.#controller.signal, ({ headers }) => headers).catch(() => undefined)
-    const etag = found?.['etag']
-    if (this.#mark !== '' ? found?.[markHeader] === this.#mark : etag === this.#expectedEtag()) return infoOf(this.#context, this.size, etag)
-    if (!isFsError(error, 'ENOENT')) return undefined
+    const etag = await completeUpload(this.#context, this.#id, this.#parts, this.#controller.signal, {
+      mark: this.#mark, headers: conditions(options), exclusive: options.flag === 'wx'
+    })
     await this.#ended()
-    throw new FsError('FORKFS_OUTCOME_UNKNOWN', 'the answer that completes an upload was lost, and the object that is there does not tell whose it is', { path: `${bucket}/${key}`, cause: error })
-  }
-
-  #expectedEtag (): string {
-    const sorted = [...this.#parts].sort((a, b) => a.number - b.number)
-    const joined = Buffer.concat(sorted.map(({ etag }) => Buffer.from(etag.replaceAll('"', ''), 'hex')))
-    return `"${createHash('md5').update(joined).digest('hex')}-${sorted.length}"`
+    return infoOf(this.#context, this.size, etag)
   }
 
   /** End the parts under way. */

@@ -6,7 +6,8 @@ import type { FileInfo } from '../filesystem/types.js'
 
 /** What the local file system says besides {@link FileInfo}. */
 export interface LocalInfo extends FileInfo {
-  readonly size: number
+  /** Undefined for a directory: what it holds is another question (du). */
+  readonly size: number | undefined
   readonly etag: string
   /** Permission bits and file type, as in `fs.Stats.mode`; of the target for a link. */
   readonly mode: number
@@ -16,6 +17,9 @@ export interface LocalInfo extends FileInfo {
   /** Where the link points to, as it is written there. */
   readonly destination?: string | undefined
 }
+
+/** Of what has a size: anything but a directory. */
+export type SizedLocalInfo = LocalInfo & { readonly size: number }
 
 /** The version of a file: in quotes, made of inode, modification time in nanoseconds and size. */
 export function etagOf (stats: BigIntStats): string {
@@ -68,7 +72,7 @@ export function infoOf (name: string, stats: BigIntStats): LocalInfo {
   const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other'
   return {
     name,
-    size: type === 'directory' ? 0 : Number(stats.size),
+    size: type === 'directory' ? undefined : Number(stats.size),
     type,
     modified: stats.mtime,
     created: stats.birthtime,

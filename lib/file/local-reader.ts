@@ -6,7 +6,7 @@ import { FsError, isFsError } from '../errors/index.js'
 import type { Bytes, RangeOptions, RangeRead, Verb } from '../filesystem/types.js'
 import { allocate, nothing } from './expect.js'
 import { etagOf, infoOf, translated } from './local-info.js'
-import type { LocalInfo } from './local-info.js'
+import type { SizedLocalInfo } from './local-info.js'
 import type { RangeSource } from './source.js'
 
 /** Bytes of one read(2): between two of them an abort is noticed. */
@@ -20,12 +20,12 @@ const readBytes = 16 * 1024 * 1024
  */
 export class LocalFile implements RangeSource {
   readonly path: string
-  readonly info: LocalInfo
+  readonly info: SizedLocalInfo
   readonly #handle: FileHandle
   readonly #working = new Set<Promise<Bytes>>()
   #closing: Promise<void> | undefined
 
-  constructor (path: string, info: LocalInfo, handle: FileHandle) {
+  constructor (path: string, info: SizedLocalInfo, handle: FileHandle) {
     this.path = path
     this.info = info
     this.#handle = handle
@@ -103,7 +103,7 @@ export async function openLocalFile (path: string, options: Verb & { readonly if
       if (info.type === 'other') throw new FsError('FORKFS_NOT_SUPPORTED', 'it is a pipe, a socket or a device, and has no bytes at offsets', { path: name })
       if (ifMatch !== undefined && ifMatch !== info.etag) throw changed(name, ifMatch, info.etag)
       signal?.throwIfAborted()
-      return new LocalFile(name, info, handle)
+      return new LocalFile(name, info as SizedLocalInfo, handle)
     } catch (error) {
       await handle.close()
       throw error

@@ -11,6 +11,7 @@ import { infoOf, translated } from './local-info.js'
 import type { LocalInfo } from './local-info.js'
 import { findTarget, recheckVersion } from './local-target.js'
 import type { LocalWriteOptions, Target } from './local-target.js'
+import { tidyLater } from './local-leftovers.js'
 import { localTemporaryPath } from './local-temporary.js'
 
 interface Staged { readonly path: string, readonly handle: FileHandle }
@@ -23,7 +24,8 @@ interface Staged { readonly path: string, readonly handle: FileHandle }
  * `ifMatch` is checked at open and again just before the rename; POSIX has no compare-and-rename, so that a writer that
  * gets in between those two system calls is overwritten. Writers who need more take a lock.
  *
- * A process that dies in between leaves the old file as it was, and a staged file ({@link localTemporaryPattern}).
+ * A process that dies in between leaves the old file as it was, and a staged file ({@link localTemporaryPattern}), which a later write to the
+ * folder takes away where it can tell that the process is gone (local-leftovers.ts).
  */
 export class LocalWriter implements StagedWriter {
   readonly path: string
@@ -180,6 +182,7 @@ export async function openLocalWriter (path: string, options: LocalWriteOptions 
       await discard(staged)
       throw signal.reason
     }
+    tidyLater(dirname(target.path))
     return new LocalWriter(name, target, staged, options)
   })
 }

@@ -105,8 +105,8 @@ function directoriesOf (plan: CopyPlan, to: Core): string[] {
  * Move within one store. A path moved onto itself stays. One file, or one directory with all that is below it, is renamed in
  * one step where the store can; then, as with rename(2), the target's parent must exist. Patterns, lists and directories that
  * spill into another are renamed file by file. Where the store cannot rename (or not there: another device), files are copied,
- * and the sources deleted only after every copy has succeeded. Directories that are empty in the end go too. Whatever fails,
- * each file is whole at its source or at its target.
+ * and the sources deleted only after every copy has succeeded (with `onError` 'omit' and 'return': of those that were
+ * copied). Directories that are empty in the end go too. Whatever fails, each file is whole at its source or at its target.
  *
  * @throws FsError EISDIR for a directory without `recursive` where the store cannot rename it in one step, EINVAL for a
  * directory moved into itself, or for sources that are targets of other sources.
@@ -169,9 +169,11 @@ async function moveEach (core: Core, plan: CopyPlan, options: CopyOptions, progr
     await copy(pair, from, to, child)
     if (pair.source !== pair.target) copied.push(pair.source)
   }
-  await transferAll(plan, core, core, move, { ...options, progress })
+  const failed = await transferAll(plan, core, core, move, { ...options, progress }).then(() => undefined, (error: unknown) => error)
+  if (failed !== undefined && !(options.onError === 'return' && failed instanceof AggregateError)) throw failed
   await eachBulk(batches(copied, deleteBatch), names => core.delete(names), { concurrency: 2, signal: core.signal })
   if (core.capabilities.emptyDirectories) await removeEmptied(core, plan.directories.map(({ source }) => source))
+  if (failed !== undefined) throw failed
 }
 
 /** Deepest first; one that is not empty (a `maxDepth`, a file that came meanwhile) stays. */

@@ -6,7 +6,7 @@ import { ListingCache } from '../cache/listings.js'
 import { BoundCore, notSupported } from './bound-core.js'
 import type { Hooks } from './bound-core.js'
 import type { ListOptions } from './core.js'
-import { withheld } from './descriptor.js'
+import { isSecretName, keptOptions, missingSecrets, withheld, withoutSecrets } from './descriptor.js'
 import type { Descriptor, DescriptorBody, Travel, Withheld } from './descriptor.js'
 import { iterate } from './iterate.js'
 import { canonical, resolveOptions } from './options.js'
@@ -14,8 +14,9 @@ import type { OptionTable, ResolvedCommonOptions } from './options.js'
 import { hasMagic } from './paths.js'
 import { readWhole } from './read-span.js'
 import { inTransaction, transactionOf } from './transaction.js'
+import { checkVerbOptions } from './verb-options.js'
 import { Verbs } from './verbs.js'
-import type { Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from './types.js'
+import type { BulkVerb, Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, ReadStrategyName, StagedWriter, UnfinishedUpload, Verb, WriteOptions } from './types.js'
 
 /** Marks instances of every copy of the package: recognition goes by it, never by instanceof. */
 const brand = Symbol.for('forkfs.FileSystem.v1')
@@ -35,11 +36,14 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
   static readonly protocols: readonly string[] = []
   /** The options it takes beside the common ones. Undefined: any are taken (and checked by the class). */
   static readonly options: OptionTable | undefined = undefined
+  /** Names of options that its verbs take beside the usual ones: its write hooks get them as they are. Other names are refused. */
+  static readonly verbOptions: readonly string[] = []
 
   /** The one own enumerable property: what crosses a channel. Everything else is #private. */
   declare readonly $forkfs: DescriptorBody
   readonly #options: Readonly<Record<string, unknown>>
   readonly #withheld: Withheld | undefined
+  readonly #missing: readonly string[] | undefined
   readonly #fresh: boolean
   readonly #group = new CallGroup()
   #epoch = realm.epoch
@@ -54,6 +58,7 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     this.#fresh = fresh === true
     this.#options = Object.freeze(resolved)
     this.#withheld = (options as { [withheld]?: Withheld })[withheld]
+    this.#missing = missingSecrets(this.#withheld, type.options)
     this.#listings = this.#newListings()
     Object.defineProperty(this, '$forkfs', { enumerable: true, configurable: true, get: () => this.toJSON().$forkfs })
   }
@@ -98,18 +103,24 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     return { $forkfs: body }
   }
 
-  /** What travels: by default every option that is neither secret nor opaque; an opaque one makes the instance stay at home. */
+  /**
+   * What travels: by default every option that is neither secret nor opaque; an opaque one makes the instance stay at home. What the table does not
+   * declare, and what lies inside of an option that it does not call `secret: false`, is secret by its name.
+   */
   protected _describe (credentials: boolean): Travel {
     const table = (this.constructor as typeof FileSystem).options
     const options: Record<string, unknown> = {}
     const kept: string[] = []
     for (const [name, value] of Object.entries(this.#options)) {
-      const { secret = false, opaque = false } = table?.[name] ?? {}
-      if (opaque) throw new FsError('FORKFS_UNCLONEABLE', `its \`${name}\` belongs to this thread and can not travel; send the path and build the filesystem there`, { protocol: this.protocol })
+      const spec = table?.[name]
+      if (spec?.opaque === true) throw new FsError('FORKFS_UNCLONEABLE', `its \`${name}\` belongs to this thread and can not travel; send the path and build the filesystem there`, { protocol: this.protocol })
+      const secret = spec === undefined ? isSecretName(name) : spec.secret === true
       if (secret && !credentials) kept.push(name)
-      else options[name] = value instanceof URL ? value.href : value
+      else if (value instanceof URL) options[name] = value.href
+      else options[name] = credentials || spec?.secret === false ? value : withoutSecrets(value, name, kept)
     }
-    return kept.length === 0 ? { options, withheld: this.#withheld } : { options, withheld: { ...this.#withheld, options: kept } }
+    if (kept.length === 0) return { options, withheld: this.#withheld }
+    return { options, withheld: { ...this.#withheld, options: [...new Set([...keptOptions(this.#withheld), ...kept])].sort() } }
   }
 
   /** A path as this filesystem names it: without protocol and closing slash, absolute where paths are local. No I/O. */
@@ -132,6 +143,13 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
       const refused = this.#adopt(operation, path)
       if (refused !== undefined) return Promise.reject(refused)
     }
+    if (this.#missing !== undefined) {
+      const what = `the sender of this filesystem kept its ${this.#missing.join(', ')}: build it here with its own, or send toJSON({ credentials: true })`
+      return Promise.reject(new FsError('FORKFS_CREDENTIALS', what, { operation, path, protocol: this.protocol }))
+    }
+    if (options !== undefined) {
+      try { this._checkOptions(operation, options) } catch (error) { return Promise.reject(error as Error) }
+    }
     const outer = options?.signal
     if (outer !== undefined && typeof (outer as Partial<AbortSignal> | null)?.aborted !== 'boolean') return Promise.reject(new TypeError(`Expected \`signal\` to be an AbortSignal, got (${kindOf(outer)})`))
     if (outer?.aborted === true) return Promise.reject(outer.reason as Error)
@@ -139,11 +157,17 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
     const scope = new Scope(this.#group, operation, path, outer)
     return scope.run(async () => {
       try {
-        return await work(new BoundCore(this as unknown as Hooks, scope, transactionOf(this), this.#listings))
+        const result = await work(new BoundCore(this as unknown as Hooks, scope, transactionOf(this), this.#listings))
+        if ((options as BulkVerb | undefined)?.onError === 'return') this.#explainReturned(result, operation)
+        return result
       } catch (error) {
         throw this.#explained(error, operation, path)
       }
     })
+  }
+
+  protected override _checkOptions (verb: string, options: object): void {
+    checkVerbOptions(verb, options, (this.constructor as typeof FileSystem).verbOptions)
   }
 
   #adopt (operation: string, path: string | undefined): FsError | undefined {
@@ -162,11 +186,24 @@ export abstract class FileSystem extends Verbs implements AsyncDisposable {
 
   #explained (error: unknown, operation: string, path: string | undefined): unknown {
     const known = fromNodeError(error)
+    if (known instanceof AggregateError) known.errors = known.errors.map(part => this.#explained(part, operation, undefined))
     if (!isFsError(known)) return known
     const scheme = known.code === 'ENOENT' ? /^([a-z][a-z0-9+.-]*):\/\//i.exec(path ?? '')?.[1] : undefined
     const isForeign = scheme !== undefined && !(this.constructor as typeof FileSystem).protocols.includes(scheme)
     const explained = isForeign ? new FsError('ENOENT', `${known.condition}; the path is a URL: open(), copy() and urlToFs() take those, this is a filesystem of ${this.protocol}`, { ...known, cause: known.cause }) : known
     return withContext(explained, { operation, path, protocol: this.protocol })
+  }
+
+  /** Errors among results say as much as those that are thrown. */
+  #explainReturned (result: unknown, operation: string): void {
+    if (!Array.isArray(result) && !(result instanceof Map)) return
+    const results = result as { set (key: unknown, value: unknown): void } | unknown[]
+    for (const [key, value] of result.entries() as Iterable<[unknown, unknown]>) {
+      if (!(value instanceof Error)) continue
+      const explained = this.#explained(value, operation, typeof key === 'string' ? key : undefined)
+      if (Array.isArray(results)) results[key as number] = explained
+      else results.set(key, explained)
+    }
   }
 
   /** An iterator of which each step is a call. */

@@ -58,6 +58,12 @@ export abstract class ObjectStore<Engine extends ObjectEngine> extends FileSyste
   protected override _mkdir (path: string, options: Verb): Promise<void> { return this._with(engine => engine.mkdir(path, options)) }
   protected override _makedirs (path: string, options: Verb): Promise<void> { return this._with(engine => engine.makedirs(path, options)) }
   protected override _rmdir (path: string, options: Verb): Promise<void> { return this._with(engine => engine.rmdir(path, options)) }
+  /** A bucket that is there can not be made; below one there are no directories to make. */
+  override makedirs (path: string, options: Verb & { readonly existOk?: boolean | undefined } = {}): Promise<void> {
+    if (options.existOk === true) return super.makedirs(path, options)
+    return this._call('makedirs', path, options, core => core.makeDirectory(core.normalize(path)))
+  }
+
   protected override _sign (path: string, options: SignOptions): Promise<string> { return this._with(engine => engine.sign(path, options)) }
   protected override async _close (): Promise<void> { await this.#engine?.close() }
   protected override _drop (): void { this.#engine?.drop() }

@@ -1,4 +1,4 @@
-import { FsError, isFsError } from '../errors/index.js'
+import { FsError, isFsError, kindOf } from '../errors/index.js'
 import { openBytes } from '../file/byte-reader.js'
 import type { ByteReader } from '../file/byte-reader.js'
 import { resolveCompression } from '../file/codecs.js'
@@ -27,12 +27,15 @@ export interface Opener {
 
 const flagsKnown: readonly OpenFlags[] = ['r', 'r+', 'w', 'wx', 'a']
 
+function wrongFlags (flags: unknown): TypeError {
+  const expected = `Expected the flags to be one of ${flagsKnown.join(', ')}, got`
+  return new TypeError(typeof flags === 'string' ? `${expected} \`${flags}\`` : `${expected} (${kindOf(flags)}); options come after them`)
+}
+
 /** A handle on one version of a file (reading) or on a staged write. */
 export async function openFile (opener: Opener, path: string, lease: Lease, flags: OpenFlags, options: OpenOptions): Promise<FileHandle> {
-  if (!flagsKnown.includes(flags)) throw new TypeError(`Expected the flags to be one of ${flagsKnown.join(', ')}, got \`${String(flags)}\``)
-  resolveCompression(options.compression, path)
+  if (!flagsKnown.includes(flags)) throw wrongFlags(flags)
   if (flags === 'r') {
-    checkStrategy(path, options)
     if (options.firstBytes !== undefined) expectInteger('firstBytes', options.firstBytes, 0)
     return readerOf(await openReader(opener, path, lease, options))
   }
@@ -47,7 +50,11 @@ export async function openFile (opener: Opener, path: string, lease: Lease, flag
 }
 
 export async function openReader (opener: Opener, path: string, lease: Lease, options: OpenOptions, sequential = false): Promise<ByteReader> {
-  const bytes = await opener.call('open', path, options, core => openStored(opener, core, core.normalize(path), lease, options, sequential), lease)
+  const bytes = await opener.call('open', path, options, async core => {
+    resolveCompression(options.compression, path)
+    checkStrategy(path, options)
+    return openStored(opener, core, core.normalize(path), lease, options, sequential)
+  }, lease)
   return options.compression == null ? bytes : openCompressedReader(bytes, options.compression)
 }
 
@@ -147,7 +154,13 @@ export async function openWriter (opener: Opener, path: string, lease: Lease, op
     lease.release()
   }
   const { cache: _cache, blockBytes: _blockBytes, firstBytes: _firstBytes, compression, signal: _signal, ...write } = options
-  const staged = await opener.call('open', path, options, core => core.withSignal(lease.signal).openWriter(core.normalize(path), write), lease)
+  const staged = await opener.call('open', path, options, async core => {
+    resolveCompression(compression, path)
+    return core.withSignal(lease.signal).openWriter(core.normalize(path), write)
+  }, lease).catch((error: unknown) => {
+    lease.release()
+    throw error
+  })
   if (outer !== undefined) allowListeners(outer) // one signal over many open files is no leak
   outer?.addEventListener('abort', abort, { once: true })
   const writer: StagedWriter = {

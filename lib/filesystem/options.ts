@@ -14,6 +14,8 @@ export interface OptionSpec {
   readonly secret?: boolean
   /** A live object: it can not travel at all, an instance that has it refuses to. */
   readonly opaque?: boolean
+  /** Of an option that is an object: what it may hold, so that a mistake in it is told by its own name. `check` decides all the same. */
+  readonly fields?: OptionTable
 }
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
@@ -52,11 +54,13 @@ export const commonOptions: OptionTable = Object.freeze({
   maxConcurrency: { ...kinds.count, default: 64 },
   retry: {
     expected: '{ attempts, baseMs, maxMs }, each a number > 0',
-    check: value => hasFields(value, retryFields)
+    check: value => hasFields(value, retryFields),
+    fields: retryFields
   },
   listings: {
     expected: 'false, or { expirySeconds, maxDirectories }, each a number > 0',
     check: value => value === false || hasFields(value, listingsFields),
+    fields: listingsFields,
     default: false
   },
   timeoutMs: { ...kinds.milliseconds, default: 60_000 },
@@ -109,9 +113,27 @@ function shown (value: unknown, secret: boolean | undefined): string {
   return `\`${text.length > 60 ? text.slice(0, 60) + '…' : text}\` (${kind})`
 }
 
-/** @throws TypeError naming the option, what was expected and what came. */
-export function checkOption (name: string, value: unknown, { expected, check, secret, opaque }: OptionSpec): void {
-  if (!check(value)) throw new TypeError(`Expected option \`${name}\` to be ${expected}, got ${shown(value, secret === true || opaque === true)}`)
+/** For a name that `owner` ("s3", "find()") does not take: with the nearest one that it does, or all of them. */
+export function unknownOption (name: string, owner: string, known: readonly string[]): TypeError {
+  const near = nearestName(name, known)
+  return new TypeError(`Unknown option \`${name}\` of ${owner}${near === undefined ? `; known are ${known.join(', ')}` : `: did you mean \`${near}\`?`}`)
+}
+
+/** @throws TypeError unless the options of `owner` are an object */
+export function checkObject (owner: string, options: unknown): void {
+  if (!isRecord(options)) throw new TypeError(`Expected the options of ${owner} to be an object, got ${shown(options, false)}`)
+}
+
+/** @throws TypeError naming the option (or its field), what was expected and what came. */
+export function checkOption (name: string, value: unknown, { expected, check, secret, opaque, fields }: OptionSpec): void {
+  if (check(value)) return
+  if (fields !== undefined && isRecord(value)) {
+    for (const [field, entry] of Object.entries(value)) {
+      if (!Object.hasOwn(fields, field)) throw unknownOption(field, `\`${name}\``, Object.keys(fields))
+      if (entry !== undefined) checkOption(`${name}.${field}`, entry, fields[field]!)
+    }
+  }
+  throw new TypeError(`Expected option \`${name}\` to be ${expected}, got ${shown(value, secret === true || opaque === true)}`)
 }
 
 /**
@@ -120,16 +142,12 @@ export function checkOption (name: string, value: unknown, { expected, check, se
  * @throws TypeError for an unknown or malformed option
  */
 export function resolveOptions (owner: string, given: Readonly<Record<string, unknown>>, table: OptionTable | undefined): Record<string, unknown> {
-  if (!isRecord(given)) throw new TypeError(`Expected the options of ${owner} to be an object, got ${shown(given, false)}`)
+  checkObject(owner, given)
   const resolved: Record<string, unknown> = {}
   for (const name of Object.keys(given)) {
     const value = given[name]
     const known = Object.hasOwn(commonOptions, name) ? commonOptions[name] : table !== undefined && Object.hasOwn(table, name) ? table[name] : undefined
-    if (known === undefined && table !== undefined) {
-      const names = [...Object.keys(table), ...Object.keys(commonOptions)]
-      const near = nearestName(name, names)
-      throw new TypeError(`Unknown option \`${name}\` of ${owner}${near === undefined ? `; known are ${names.join(', ')}` : `: did you mean \`${near}\`?`}`)
-    }
+    if (known === undefined && table !== undefined) throw unknownOption(name, owner, [...Object.keys(table), ...Object.keys(commonOptions)])
     if (value === undefined) continue
     if (known !== undefined) checkOption(name, value, known)
     resolved[name] = value

@@ -179,6 +179,8 @@ export interface RangeOptions extends Verb {
   readonly ifMatch?: string | undefined
   /** Where the bytes belong; `data` is then a view of it. At least end - start bytes long. */
   readonly into?: Uint8Array | undefined
+  /** Nobody can transfer or detach `into` before the read has ended: the system may write there by itself. @defaultValue false */
+  readonly held?: boolean | undefined
 }
 
 /** An upload that was begun and neither completed nor aborted: no listing shows it, its parts are stored and paid for. */

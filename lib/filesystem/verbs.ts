@@ -45,6 +45,8 @@ export abstract class Verbs {
   protected abstract _call<T> (operation: string, path: string | undefined, options: Verb | undefined, work: (core: BoundCore) => Promise<T>, lease?: Lease): Promise<T>
   /** `begin` gives pages; the iterator hands out their items. */
   protected abstract _iterate<T> (operation: string, path: string, options: Verb | undefined, begin: (core: BoundCore) => AsyncIterable<readonly T[]>): AsyncIterableIterator<T>
+  /** _call() does it for verbs that are calls. @throws TypeError for an option that the verb does not know */
+  protected abstract _checkOptions (verb: string, options: object): void
   protected abstract _lease (path: string): Lease
   protected abstract _normalize (path: string): string
   protected abstract get _maxGap (): number
@@ -331,6 +333,7 @@ export abstract class Verbs {
    * @throws FsError ENOENT · EISDIR · EEXIST with 'wx' · FORKFS_NOT_SUPPORTED for flags that the store cannot do
    */
   open (path: string, flags: OpenFlags = 'r', options: OpenOptions = {}): Promise<FileHandle> {
+    try { this._checkOptions('open', options) } catch (error) { return Promise.reject(error as Error) }
     const opener = this.#opener()
     const name = settled(opener, path)
     const lease = this._lease(name) // taken now: a reset while the code is loaded ends it
@@ -356,21 +359,25 @@ export abstract class Verbs {
 
   /** node:fs semantics: `end` is inclusive. */
   createReadStream (path: string, options: StreamRange = {}): Readable {
+    this._checkOptions('createReadStream', options)
     return readStream(this.#opener(), path, options)
   }
 
   /** A Node stream: published when it finishes, dropped when it is destroyed or fails. */
   createWriteStream (path: string, options: Verb & WriteOptions = {}): Writable {
+    this._checkOptions('createWriteStream', options)
     return writeStream(this.#opener(), path, options)
   }
 
   /** A web stream of [start, end); cancelling it ends the read. */
   readable (path: string, options: ReadVerb = {}): ReadableStream<Bytes> {
+    this._checkOptions('readable', options)
     return webReadStream(this.#opener(), path, options)
   }
 
   /** A web stream: published by close(), dropped by abort(). */
   writable (path: string, options: Verb & WriteOptions = {}): WritableStream<Uint8Array> {
+    this._checkOptions('writable', options)
     return webWriteStream(this.#opener(), path, options)
   }
 }

@@ -92,6 +92,27 @@ export function toOwnerRecord (value: unknown): OwnerRecord | undefined {
   return good ? record as unknown as OwnerRecord : undefined
 }
 
+let place: { readonly of: OwnerRecord, readonly name: string | undefined } | undefined
+
+/**
+ * A name, 12 hexadecimal digits, for where a pid means what it means here: one pid namespace of one boot. For files that have room for
+ * little: with a pid it does not tell a process from a later one of that pid. Undefined where the system does not say.
+ */
+export function pidPlace (): string | undefined {
+  const record = ownerRecord()
+  if (place?.of !== record) {
+    const { bootId, pidNamespace } = record
+    const known = bootId !== null && pidNamespace !== null
+    place = { of: record, name: known ? process.getBuiltinModule('node:crypto').createHash('sha256').update(`${bootId} ${pidNamespace}`).digest('hex').slice(0, 12) : undefined }
+  }
+  return place.name
+}
+
+/** Certain: no process of that pid is there, and there was one. False where this process can not tell, and for a pid that is used again. */
+export function isProcessGone (pid: number, itsPlace: string | undefined): boolean {
+  return itsPlace !== undefined && itsPlace === pidPlace() && !exists(pid)
+}
+
 function exists (pid: number): boolean {
   try {
     process.kill(pid, 0)

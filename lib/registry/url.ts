@@ -21,6 +21,16 @@ function misplacedCredentials (protocol: string): TypeError {
   return new TypeError(`Credentials do not belong into a ${protocol} URL: pass them as options`)
 }
 
+/** A path that is meant as one: 's3:/bucket/key' would be read, and written, below the working directory. Who has such a directory writes './s3:/…'. */
+function localPath (text: string): string {
+  const [, name] = /^([a-zA-Z][a-zA-Z0-9+.-]*):\/(?!\/)/.exec(text) ?? []
+  if (name !== undefined && availableProtocols().includes(name.toLowerCase())) {
+    throw new TypeError(`Expected two slashes after \`${name}:\`: a URL begins with ${name.toLowerCase()}://, a path of that name with ./${name}:`)
+  }
+  if (text.startsWith('://')) throw new TypeError('Expected a URL to name its protocol before \`://\`, such as s3://')
+  return text
+}
+
 /**
  * Split a URL. Strings are literal ('s3://bucket/100%.csv' is what it says), URL objects are percent-decoded; a string
  * without a scheme is a local path.
@@ -31,7 +41,7 @@ export function parseUrl (url: string | URL): ParsedUrl {
     if (url === '') throw new TypeError('Expected a URL or a path, got an empty string')
     if (url.includes('::')) throw new FsError('FORKFS_NOT_SUPPORTED', 'chained URLs (a::b) are not supported yet', { path: url })
     const match = scheme.exec(url)
-    if (match === null) return { protocol: 'file', path: url }
+    if (match === null) return { protocol: 'file', path: localPath(url) }
     const protocol = match[1]!.toLowerCase()
     if (protocol === 'http' || protocol === 'https') return { protocol, path: url }
     const path = url.slice(match[0].length)

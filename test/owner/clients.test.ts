@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, getGlobalDispatcher, MockAgent, setGlobalDispatcher } from 'undici'
 import { filesystem, resetForFork } from '../../lib/index.js'
+import type { FileSystem } from '../../lib/index.js'
 import type { S3Server } from '../servers/index.js'
 import { MiB, optionsOf, outcome, pattern, processKinds, seen, Stage, until } from './support.js'
 
@@ -249,6 +250,21 @@ describe('owners: clients and their connections', function () {
     assert.equal(await fs.readText('test/a'), 'text')
     assert.equal((await file.readRange(0, 5 * MiB)).length, 5 * MiB)
     await file.close()
+  })
+
+  it('F33: a connection that is never made is ETIMEDOUT after `timeoutMs`, and FORKFS_NETWORK after ten seconds where that is longer, over either transport', async function () {
+    const port = await stage.deafPort()
+    if (port === undefined) this.skip()
+    const began = performance.now()
+    const holds = async (transport: 'undici' | 'direct', timeoutMs: number, expected: string, fromMs: number, toMs: number): Promise<FileSystem> => {
+      const fs = stage.fs(server, { transport, timeoutMs, endpoint: `http://127.0.0.1:${port}`, retry: { attempts: 1 } })
+      assert.equal(await outcome(fs.readText('test/a')), expected, transport)
+      const ms = performance.now() - began
+      assert.ok(ms >= fromMs && ms < toMs, `${transport}, ${timeoutMs}: ${ms} ms`)
+      return fs
+    }
+    const all = await Promise.all((['undici', 'direct'] as const).flatMap(transport => [holds(transport, 700, 'ETIMEDOUT', 690, 6000), holds(transport, 60_000, 'FORKFS_NETWORK', 9000, 20_000)]))
+    for (const fs of all) await until(() => fs.stats.sockets === 0)
   })
 
   for (const limit of ['idleTimeoutMs', 'timeoutMs'] as const) {

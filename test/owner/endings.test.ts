@@ -259,18 +259,28 @@ describe('owners: how they end', function () {
   describe('F25: an abort amid a bulk operation', () => {
     const count = 60
     const paths = Array.from({ length: count }, (_, at) => `test/many/${String(at).padStart(2, '0')}`)
-    const operations: Readonly<Record<string, readonly [operation: string, run: (fs: FileSystem, signal: AbortSignal) => Promise<unknown>]>> = {
+    /** One directory of its own for each, so that a walk by levels lists them one by one. */
+    const apart = paths.map(path => `${path}/x`)
+    /** Pages of names: a page is listed and deleted at once, and two deletes are under way. */
+    const pages = Array.from({ length: 7000 }, (_, at) => `test/many/${String(at).padStart(4, '0')}`)
+    interface Bulk { readonly there?: readonly string[], readonly seenBefore?: number, readonly atOnce?: number }
+    const operations: Readonly<Record<string, readonly [operation: string, run: (fs: FileSystem, signal: AbortSignal) => Promise<unknown>, bulk?: Bulk]>> = {
       cat: ['GetObject', (fs, signal) => fs.cat(paths, { signal })],
       catRanges: ['GetObject', (fs, signal) => fs.catRanges(paths.map(path => ({ path, start: 1, end: 3 })), { signal })],
       get: ['GetObject', (fs, signal) => fs.get('test/many', join(folder, 'got'), { recursive: true, signal })],
       pipe: ['PutObject', (fs, signal) => fs.pipe(Object.fromEntries(paths.map(path => [path.replace('many', 'piped'), 'new'])), { signal })],
       put: ['PutObject', (fs, signal) => fs.put(join(folder, 'many'), 'test/put', { recursive: true, signal })],
-      cp: ['CopyObject', (fs, signal) => fs.cp('test/many', 'test/copied', { recursive: true, signal })]
+      cp: ['CopyObject', (fs, signal) => fs.cp('test/many', 'test/copied', { recursive: true, signal })],
+      mv: ['CopyObject', (fs, signal) => fs.mv('test/many', 'test/moved', { recursive: true, signal })],
+      rm: ['DeleteObjects', (fs, signal) => fs.rm('test/many', { recursive: true, signal }), { there: pages, seenBefore: 1, atOnce: 2 }],
+      find: ['ListObjectsV2', (fs, signal) => fs.find('test/many', { maxDepth: 2, signal }), { there: apart }],
+      du: ['ListObjectsV2', (fs, signal) => fs.du('test/many', { maxDepth: 2, signal }), { there: apart }],
+      expandPath: ['ListObjectsV2', (fs, signal) => fs.expandPath('test/many', { recursive: true, maxDepth: 2, signal }), { there: apart }]
     }
-    for (const [name, [operation, run]] of Object.entries(operations)) {
+    for (const [name, [operation, run, { there = paths, seenBefore = 8, atOnce = 4 } = {}]] of Object.entries(operations)) {
       it(`${name}: ends what is under way, starts nothing more, rejects with the reason when all has settled, and nothing lands late`, async () => {
         const slow = await stage.s3({ latencyMs: 10 })
-        await slow.putMany('test', paths.map(path => path.slice('test/'.length)), 'text')
+        await slow.putMany('test', there.map(path => path.slice('test/'.length)), 'text')
         if (name === 'put') {
           await filesystem('file').makedirs(join(folder, 'many'))
           for (const path of paths) await writeFile(join(folder, path.slice('test/'.length)), 'text')
@@ -279,12 +289,12 @@ describe('owners: how they end', function () {
         const controller = new AbortController()
         const reason = { mine: true }
         const running = outcome(run(fs, controller.signal))
-        await until(async () => await seen(slow, operation) >= 8)
+        await until(async () => await seen(slow, operation) >= seenBefore)
         await slow.addFault({ action: { type: 'stall', at: 'headers' }, match: { operation }, times: 100 })
-        await until(async () => (await slow.counters()).faults === 4)
+        await until(async () => (await slow.counters()).faults === atOnce)
         controller.abort(reason)
         assert.equal(await running, reason)
-        await until(async () => (await slow.counters()).aborted === 4)
+        await until(async () => (await slow.counters()).aborted === atOnce)
         const settled = { requests: (await slow.counters()).requests, keys: await slow.keys('test'), local: await readdir(folder, { recursive: true }) }
         assert.ok(await seen(slow, operation) < 40)
         await delay(120)
@@ -292,6 +302,7 @@ describe('owners: how they end', function () {
         assert.equal(inFlight.now, 0)
         assert.deepEqual({ requests, keys: await slow.keys('test'), local: await readdir(folder, { recursive: true }) }, settled)
         assert.deepEqual(settled.local.filter(file => file.includes('forkfs-tmp')), [])
+        if (name !== 'rm') assert.deepEqual(settled.keys.filter(key => key.startsWith('many/')), there.map(path => path.slice('test/'.length)))
       })
     }
   })

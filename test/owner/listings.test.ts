@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { mock } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { filesystem, Mapper, resetForFork } from '../../lib/index.js'
 import type { FileSystem } from '../../lib/index.js'
@@ -61,6 +62,25 @@ describe('owners: listings that are kept', function () {
     assert.equal((await names('test/d', brief)).length, 4)
   })
 
+  it('F10: a listing that is kept without a word about its end is kept for a minute', async () => {
+    const [keeping, writing] = [filesystem('memory', { name: 'f10', listings: {}, fresh: true }), filesystem('memory', { name: 'f10', fresh: true })]
+    const { listings: kept } = keeping.toJSON().$forkfs['options'] as { listings: { expirySeconds: number } }
+    assert.equal(kept.expirySeconds, 60)
+    await writing.writeText('d/a', 'x')
+    const now = Date.now()
+    mock.timers.enable({ apis: ['Date'], now })
+    try {
+      assert.deepEqual(await names('d', keeping), ['d/a'])
+      await writing.writeText('d/b', 'x')
+      mock.timers.setTime(now + 59_999)
+      assert.deepEqual(await names('d', keeping), ['d/a'])
+      mock.timers.setTime(now + 60_000)
+      assert.deepEqual(await names('d', keeping), ['d/a', 'd/b'])
+    } finally {
+      mock.timers.reset()
+    }
+  })
+
   it('F11: a reset forgets all listings, of one instance or of all', async () => {
     for (const reset of [() => { fs.reset() }, () => { resetForFork() }]) {
       await names('test/d')
@@ -96,15 +116,44 @@ describe('owners: listings that are kept', function () {
     rm: [fs => fs.rm('test/d/a'), { 'test/d': ['b', 'sub'] }],
     'rm of the last one': [fs => fs.rm('test/d/sub/c'), { 'test/d': ['a', 'b'] }],
     'rm of a tree': [fs => fs.rm('test/d/sub', { recursive: true }), { 'test/d': ['a', 'b'] }],
+    'mkdir of a bucket': [fs => fs.mkdir('fresh'), { '': ['fresh', 'test'] }],
+    'makedirs of a bucket': [fs => fs.makedirs('fresh', { existOk: true }), { '': ['fresh', 'test'] }],
+    'rmdir of a bucket': [async fs => {
+      await fs.mkdir('fresh')
+      assert.equal((await fs.ls('')).length, 2)
+      await fs.rmdir('fresh')
+    }, { '': ['test'] }],
     transaction: [fs => fs.transaction(async () => { await fs.writeText('test/d/new', 'x') }), { 'test/d': ['a', 'b', 'new', 'sub'] }],
     'a mapper': [fs => new Mapper(fs, 'test/d').set('new', Buffer.from('x')), { 'test/d': ['a', 'b', 'new', 'sub'] }]
   }
   for (const [what, [write, expected]] of Object.entries(writes)) {
     it(`F12: an own write by ${what} shows in the next listing, of its directory and of those above`, async () => {
-      for (const directory of ['test', 'test/d', 'test/d/sub']) await names(directory)
+      for (const directory of ['', 'test', 'test/d', 'test/d/sub']) await names(directory)
       await write(fs, await stage.folder())
-      for (const [directory, found] of Object.entries(expected)) assert.deepEqual(await names(directory), found.map(name => `${directory}/${name}`), directory)
+      for (const [directory, found] of Object.entries(expected)) assert.deepEqual(await names(directory), found.map(name => directory === '' ? name : `${directory}/${name}`), directory)
       assert.deepEqual(await fs.find('test'), await stage.fs(server).find('test'))
+    })
+  }
+
+  for (const protocol of ['file', 'memory'] as const) {
+    it(`F12: directories that mkdir, makedirs and rmdir make and remove show in the next listing, and in those above (${protocol})`, async () => {
+      const keeping = filesystem(protocol, { listings, fresh: true })
+      const root = protocol === 'file' ? await stage.folder() : 'f12'
+      const shown = async (directory: string): Promise<string[]> => (await names(`${root}${directory}`, keeping)).map(name => name.slice(root.length + 1)).sort()
+      await keeping.makedirs(`${root}/d`, { existOk: true })
+      await keeping.writeText(`${root}/d/a`, 'x')
+      assert.deepEqual([await shown(''), await shown('/d')], [['d'], ['d/a']])
+      await keeping.mkdir(`${root}/d/made`)
+      assert.deepEqual(await shown('/d'), ['d/a', 'd/made'])
+      await keeping.mkdir(`${root}/new/below`)
+      assert.deepEqual([await shown(''), await shown('/new')], [['d', 'new'], ['new/below']])
+      await keeping.makedirs(`${root}/d/made/deep/er`)
+      assert.deepEqual([await shown('/d/made'), await shown('/d/made/deep')], [['d/made/deep'], ['d/made/deep/er']])
+      await keeping.rmdir(`${root}/d/made/deep/er`)
+      assert.deepEqual([await shown('/d/made/deep'), await shown('/d/made')], [[], ['d/made/deep']])
+      await keeping.rmdir(`${root}/d/made/deep`)
+      await keeping.rmdir(`${root}/d/made`)
+      assert.deepEqual([await shown('/d'), await keeping.exists(`${root}/d/made`)], [['d/a'], false])
     })
   }
 

@@ -5,8 +5,10 @@ import cluster from 'node:cluster'
 import type { Worker as ClusterWorker } from 'node:cluster'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { decodeError, filesystem, resetForFork } from '../../lib/index.js'
@@ -146,6 +148,20 @@ export class Stage {
     const server = await spawnS3Server(options)
     this.later(() => server.close())
     return server
+  }
+
+  /** A port where no connection is ever made: its queue is full and nobody takes from it. Undefined where the system makes them all the same. */
+  async deafPort (): Promise<number | undefined> {
+    const worker = new Worker(new URL('./fixtures/deaf.js', import.meta.url))
+    this.later(() => worker.terminate())
+    const [port] = await once(worker, 'message') as [number]
+    for (let waiting = 0; waiting < 16; waiting++) {
+      const socket = connect({ port, host: '127.0.0.1' })
+      this.later(async () => Promise.resolve(socket.destroy()))
+      const made = await Promise.race([once(socket, 'connect').then(() => true), delay(1000, false)])
+      if (!made) return port
+    }
+    return undefined
   }
 
   async files (options?: FileServerOptions): Promise<FileServer> {

@@ -189,6 +189,20 @@ describe('GCS: configuration', function () {
       assert.equal((await run({ path, descriptor: fs.toJSON({ credentials: true }) }, {}, true)).text, 'private')
     })
 
+    it('G25: the account of a key file has a name too: another one in its place, or in the environment, is refused', async () => {
+      const { serviceAccount } = await strict.credentials()
+      const [same, other] = [join(folder, 'same.json'), join(folder, 'another.json')]
+      await writeFile(other, JSON.stringify({ ...serviceAccount, client_email: 'other@example.test' }))
+      for (const [options, env] of [[{ keyFilename: same }, {}], [{}, { GOOGLE_APPLICATION_CREDENTIALS: same }]] as const) {
+        await writeFile(same, JSON.stringify(serviceAccount))
+        const { descriptor } = await run({ path, options: { ...trusted(), ...options } }, env, true)
+        assert.equal(descriptor!.$forkfs.withheld!['account'], serviceAccount['client_email'])
+        assert.equal((await run({ path, descriptor }, env, true)).text, 'private')
+        await writeFile(same, JSON.stringify({ ...serviceAccount, client_email: 'other@example.test' }))
+        assert.equal((await run({ path, descriptor }, { GOOGLE_APPLICATION_CREDENTIALS: other }, true)).code, 'FORKFS_CREDENTIALS')
+      }
+    })
+
     it('signs URLs that work without credentials', async () => {
       const { serviceAccount: { client_email, private_key } } = await strict.credentials()
       const fs = new GcsFileSystem({ ...trusted(), credentials: { client_email, private_key } })
@@ -229,8 +243,8 @@ describe('GCS: configuration', function () {
     await assert.rejects(fs.mkdir('some-bucket'), code('FORKFS_CONFIG'))
   })
 
-  it('refuses what is no option, and the transport that is not there', () => {
+  it('refuses what is no option, and a transport without use for what it is given', () => {
     assert.throws(() => new GcsFileSystem({ endpoint: 'x' }), TypeError)
-    assert.throws(() => new GcsFileSystem({ transport: 'direct' }), code('FORKFS_NOT_SUPPORTED'))
+    assert.throws(() => new GcsFileSystem({ transport: 'direct', dispatcher: { dispatch: () => true } as never }), TypeError)
   })
 })

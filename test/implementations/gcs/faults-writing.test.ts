@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import type { GcsFileSystem } from '../../../implementations/gcs/index.js'
+import type { FileHandle } from '../../../lib/index.js'
 import type { FaultAction, FaultRule, GcsServer } from '../../servers/index.js'
 import { code, MiB, openFaulty, optionsOf, pattern } from './support.js'
 import type { FaultyStore } from './support.js'
@@ -210,24 +212,63 @@ describe('GCS: faults while writing', function () {
     })
   }
 
-  for (const [name, end] of Object.entries<(file: Awaited<ReturnType<GcsFileSystem['open']>>, controller: AbortController) => Promise<unknown>>({
-    'abort()': file => file.abort(new Error('no')),
-    'a signal': async (file, controller) => {
-      controller.abort(new Error('no'))
-      await file.close().catch(() => {})
+  /** Write most of an object until chunks of it were sent, then end in the way that is tested. */
+  const sent = (): Promise<void> => server.reached({ operations: { 'uploads.put': 2 } })
+  const reason = new Error('no')
+  const half = async (signal?: AbortSignal): Promise<FileHandle> => {
+    const file = await fs.open('test/x', 'w', { partBytes: quantum, ...(signal === undefined ? {} : { signal }) })
+    await file.write(streamed)
+    await sent()
+    return file
+  }
+  for (const [name, end] of Object.entries<() => Promise<unknown>>({
+    'abort()': async () => (await half()).abort(reason),
+    'a signal': async () => {
+      const controller = new AbortController()
+      const file = await half(controller.signal)
+      controller.abort(reason)
+      await assert.rejects(file.close(), error => error === reason)
     },
-    'the end of its scope': file => file[Symbol.asyncDispose]()
+    'the end of its scope': async () => { await using _file = await half() },
+    'an exception': () => assert.rejects(fs.withFile('test/x', 'w', async file => {
+      await file.write(streamed)
+      await sent()
+      throw reason
+    }, { partBytes: quantum }), error => error === reason),
+    'destroy() of a stream of Node': async () => {
+      const stream = fs.createWriteStream('test/x', { partBytes: quantum })
+      stream.write(streamed)
+      await sent()
+      const closed = once(stream, 'close')
+      stream.destroy()
+      await closed
+    },
+    'destroy() with an error': async () => {
+      const stream = fs.createWriteStream('test/x', { partBytes: quantum })
+      stream.write(streamed)
+      await sent()
+      const failed = once(stream, 'error')
+      stream.destroy(reason)
+      assert.deepEqual(await failed, [reason])
+    },
+    'a pipeline whose source fails': () => assert.rejects(pipeline((async function * () {
+      yield streamed
+      await sent()
+      throw reason
+    })(), fs.createWriteStream('test/x', { partBytes: quantum })), error => error === reason),
+    'abort() of a stream of the web': async () => {
+      const writer = fs.writable('test/x', { partBytes: quantum }).getWriter()
+      await writer.write(streamed)
+      await sent()
+      await writer.abort(reason)
+    }
   })) {
     it(`G18: leaves neither object nor session after ${name}`, async () => {
-      const controller = new AbortController()
-      const file = await fs.open('test/x', 'w', { partBytes: quantum, signal: controller.signal })
-      await file.write(streamed)
-      await server.reached({ operations: { 'uploads.put': 2 } })
-      await end(file, controller)
-      assert.equal(await server.get('test', 'x'), undefined)
-      await server.reached({ operations: { 'uploads.cancel': 1 } })
-      await server.reached({ inFlight: 0 })
-      assert.deepEqual(await server.uploads('test'), [])
+      await end()
+      await server.reached({ operations: { 'uploads.cancel': 1 }, inFlight: 0 })
+      assert.deepEqual([await server.get('test', 'x'), await server.uploads('test'), await count('uploads.cancel')], [undefined, [], 1])
+      await fs.pipeFile('test/after', 'works on')
+      assert.ok((await server.counters()).sockets.open <= 2)
     })
   }
 

@@ -67,6 +67,44 @@ describe('GCS: consistency', function () {
     assert.ok(refused < read, 'nothing could be read')
   })
 
+  it('G12: mixes nothing in 10,000 reads of several requests while the object is overwritten', async function () {
+    this.timeout(120_000)
+    await using running = await openFaulty()
+    const { fs, server } = running
+    const path = 'test/changing'
+    const size = 48 * KiB
+    const contents = [1, 2, 3].map(value => new Uint8Array(size).fill(value))
+    let turn = 0
+    const overwrite = (): Promise<string> => server.put('test', 'changing', contents[turn++ % 3]!)
+    const uniform = (bytes: Uint8Array, length: number): void => {
+      assert.equal(bytes.length, length)
+      assert.ok(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).equals(contents[bytes[0]! - 1]!.subarray(0, length)), 'a mixture of generations')
+    }
+    const kinds: ReadonlyArray<() => Promise<void>> = [
+      async () => { uniform(await fs.catFile(path), size) },
+      () => fs.withFile(path, 'r', async file => { uniform(Buffer.concat([await file.readRange(0, 10), await file.readRange(size - 10, size)]), 20) }, { cache: 'none' }),
+      () => fs.withFile(path, 'r', async file => { uniform(await buffer(file.createReadStream()), size) }, { blockBytes: 16 * KiB }),
+      async () => {
+        const ends = await fs.catRanges([{ path, start: 0, end: 10 }, { path, start: size - 10, end: size }], { maxGap: 0 }) as Uint8Array[]
+        uniform(Buffer.concat(ends), 20)
+      }
+    ]
+    const lane = async (first: number): Promise<void> => {
+      for (let read = first; read < 10_000; read += 16) {
+        if (read % 40 === 0) await overwrite()
+        await kinds[read % 4]!().then(() => { whole++ }, (error: { code?: string }) => {
+          assert.equal(error.code, 'FORKFS_CHANGED')
+          refused++
+        })
+      }
+    }
+    let [whole, refused] = [0, 0]
+    await overwrite()
+    await Promise.all(Array.from({ length: 16 }, (_, index) => lane(index)))
+    assert.equal(whole + refused, 10_000)
+    assert.ok(whole > 5000 && refused > 0, `${whole} were whole, ${refused} refused`)
+  })
+
   it('G12: gives the old bytes of a bucket that keeps generations, and with versionAware those that were seen first', async () => {
     await using running = await openFaulty({ buckets: [{ name: 'test', versioning: true }] })
     const { fs, open } = running

@@ -18,29 +18,37 @@ export type FaultyStore = shared.FaultyStore<GcsFileSystem, GcsServer, Options>
 /** fake-gcs-server or the like: FORKFS_TEST_GCS_ENDPOINT=http://127.0.0.1:4443 */
 const outside = process.env['FORKFS_TEST_GCS_ENDPOINT']
 
-export const gcs: Kind<GcsFileSystem, GcsServer, GcsServerOptions, Options> = {
-  ...storesOf<GcsFileSystem, GcsServer, GcsServerOptions, Options>({
-    start: startGcsServer,
-    optionsOf: ({ endpoint, projectId }) => ({ apiEndpoint: endpoint, projectId }),
-    make: options => new GcsFileSystem(options),
-    empty: { buckets: [] },
-    outside: outside === undefined ? undefined : { apiEndpoint: outside, projectId: 'test-project' }
-  }),
-  protocol: 'gs',
-  aliases: ['gcs'],
-  named: true,
-  operations: { read: 'objects.getMedia', look: 'objects.get', list: 'objects.list', put: 'objects.insert', part: 'uploads.put', cancel: 'uploads.cancel' },
-  words: { forbidden: 'forbidden', busy: 'FORKFS_BACKEND' },
-  framesUploads: true,
-  tellsMissing: true,
-  versions: { kept: { buckets: [{ name: 'kept', versioning: true }] }, named: (path, { etag }) => `${path}#${etag}` },
-  credentials: {
-    service: 'gs:credentials',
-    name: 'token',
-    more: {},
-    from: module => ({ credentialsModule: module, useAuthWithCustomEndpoint: true })
+type GcsKind = Kind<GcsFileSystem, GcsServer, GcsServerOptions, Options>
+
+/** GCS over one transport; without a name over the one that it takes by itself. */
+export function gcsOver (transport?: 'undici' | 'direct'): GcsKind {
+  const chosen = transport === undefined ? {} : { transport }
+  return {
+    ...storesOf<GcsFileSystem, GcsServer, GcsServerOptions, Options>({
+      start: startGcsServer,
+      optionsOf: ({ endpoint, projectId }) => ({ apiEndpoint: endpoint, projectId, ...chosen }),
+      make: options => new GcsFileSystem(options),
+      empty: { buckets: [] },
+      outside: outside === undefined ? undefined : { apiEndpoint: outside, projectId: 'test-project', ...chosen }
+    }),
+    protocol: 'gs',
+    aliases: ['gcs'],
+    named: true,
+    operations: { read: 'objects.getMedia', look: 'objects.get', list: 'objects.list', put: 'objects.insert', part: 'uploads.put', cancel: 'uploads.cancel' },
+    words: { forbidden: 'forbidden', busy: 'FORKFS_BACKEND' },
+    framesUploads: true,
+    tellsMissing: true,
+    versions: { kept: { buckets: [{ name: 'kept', versioning: true }] }, named: (path, { etag }) => `${path}#${etag}` },
+    credentials: {
+      service: 'gs:credentials',
+      name: 'token',
+      more: {},
+      from: module => ({ credentialsModule: module, useAuthWithCustomEndpoint: true })
+    }
   }
 }
+
+export const gcs = gcsOver()
 
 export const { openStore, openFaulty, optionsOf } = gcs
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import type { FileSystem } from '../../../lib/index.js'
 import type { FaultAction, FaultMatch, FaultRule } from '../../servers/index.js'
 import { code, MiB, pattern } from '../data.js'
@@ -242,27 +244,53 @@ function waitTests (kind: Pick<Kind, 'named' | 'operations'>, on: FaultsReadingS
   })
 }
 
-function besideTests (kind: Pick<Kind, 'named'>, on: FaultsReadingStage): void {
-  it(titled(kind, 'G23', 'leaves the other reads of the process alone when one fails, one is left and one instance closes'), async () => {
-    const others = Array.from({ length: 4 }, () => on.open())
-    const reads = Array.from({ length: 24 }, (_, index) => others[index % 4]!.catFile('test/small'))
-    const leaving = on.open()
-    const stream = leaving.createReadStream('test/large')
-    await new Promise(resolve => stream.once('data', resolve))
+function besideTests (kind: Pick<Kind, 'named' | 'operations'>, on: FaultsReadingStage): void {
+  const { read } = kind.operations
+
+  it(titled(kind, 'G23', 'leaves 63 reads of the process alone when a stream is left, requests fail and instances close'), async () => {
+    const others = [0, 1, 2, 3].map(() => on.open({ retry: { attempts: 2, baseMs: 1 } }))
+    await on.fault({ type: 'trickle', bytesPerTick: 100, tickMs: 10 }, { operation: read, key: 'small' }, 63) // two seconds
+    const reads = Array.from({ length: 63 }, (_, index) => others[index % 4]!.catFile('test/small'))
+    const ended = Promise.allSettled(reads)
+    await on.server.reached({ operations: { [read]: 63 } })
+    // Each of them beside neighbours of the same instance.
+    const stream = others[0]!.createReadStream('test/large')
+    await once(stream, 'data')
     stream.destroy()
-    await assert.rejects(on.open().catFile('test/none'), code('ENOENT'))
+    await once(stream, 'close')
+    await assert.rejects(others[1]!.catFile('test/none'), code('ENOENT'))
+    await on.fault({ type: 'reset' }, { operation: read, key: 'dir/a' }, 2)
+    await assert.rejects(others[1]!.catFile('test/dir/a'), code('FORKFS_NETWORK'))
+    const aborted = AbortSignal.abort()
+    await assert.rejects(others[2]!.catFile('test/large', { signal: aborted }), error => error === aborted.reason)
     const closing = on.open()
-    await closing.info('test/small')
+    await closing.info('test/dir/a')
     await closing.close()
-    for (const read of reads) on.holds(await read, small)
+    const closed = others[3]!.close()
+    const { inFlight } = await on.server.counters()
+    assert.ok(inFlight.now >= 63, `only ${inFlight.now} reads were still under way`)
+    await ended
+    for (const each of reads) on.holds(await each, small)
+    await closed
+    assert.deepEqual(others.map(({ stats }) => stats.retries), [0, 1, 0, 0])
   })
 
-  it(titled(kind, 'G24', 'keeps to its connections, and to none after close()'), async () => {
+  it(titled(kind, 'G24', 'keeps to its connections at 5,000 calls at once, and to none once they were idle for a while'), async () => {
     const narrow = on.open({ maxConcurrency: 8 })
-    await Promise.all(Array.from({ length: 500 }, () => narrow.info('test/small')))
+    const infos = await Promise.all(Array.from({ length: 5000 }, () => narrow.info('test/small')))
+    assert.ok(infos.every(({ size }) => size === small.length))
     const { sockets } = await on.server.counters()
     assert.ok(sockets.peak <= 10, `${sockets.peak} sockets`)
+    assert.ok(narrow.stats.sockets > 0 && narrow.stats.sockets <= 10)
+    await on.server.reached({ sockets: 0 }) // the client's doing: the server keeps them for ever
+    while (narrow.stats.sockets > 0) await setImmediate() // it hears of its own closing a turn later
+  })
+
+  it(titled(kind, 'G24', 'keeps no connection after close()'), async () => {
+    const narrow = on.open({ maxConcurrency: 8 })
+    await Promise.all(Array.from({ length: 50 }, () => narrow.info('test/small')))
     await narrow.close()
     assert.equal(narrow.stats.sockets, 0)
+    await on.server.reached({ sockets: 0 })
   })
 }

@@ -204,7 +204,7 @@ function credentialTests<Fs extends FileSystem, Server extends ObjectServer, Ser
     shared.forkfsTestCalls = 0
     await writeFile(module, `export default async () => ({ ...${JSON.stringify(more)}, ${name}: \`the-${'${++globalThis.forkfsTestCalls}'}\` })`)
     const described = on.open(from(module))
-    const key = canonical(described.toJSON().$forkfs['options'])
+    const key = canonical({ options: described.toJSON().$forkfs['options'] }) // a module's keys have no name in a descriptor
     const ask = async (refused?: string): Promise<unknown> => (await askParent(service, { key, refused }) as Record<string, unknown>)[name]
     assert.deepEqual([await ask(), await ask(), await ask('the-1'), await ask('the-1'), await ask()], ['the-1', 'the-1', 'the-2', 'the-2', 'the-2'])
     assert.equal(await askParent(service, { key: 'unknown' }), undefined)

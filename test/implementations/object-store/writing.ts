@@ -206,7 +206,9 @@ function bucketTests (kind: Pick<Kind, 'named'>, on: WritingStage): void {
     const name = `${on.store.bucket}-new`
     await fs.mkdir(name)
     await assert.rejects(fs.mkdir(name), code('EEXIST'))
+    await assert.rejects(fs.makedirs(name), code('EEXIST'))
     await fs.makedirs(name, { existOk: true })
+    await fs.makedirs(`${name}/below`)
     await fs.mkdir(`${name}/below`)
     assert.equal(await fs.exists(`${name}/below`), false)
     await fs.pipeFile(`${name}/object`, '')

@@ -196,7 +196,7 @@ describe('S3: configuration', function () {
   it('refuses what it does not know or has not', () => {
     assert.throws(() => new S3FileSystem({ endpont: 'x' } as never), TypeError)
     assert.throws(() => new S3FileSystem({ endpoint: 'ftp://x' }), TypeError)
-    assert.throws(() => new S3FileSystem({ endpoint: server.endpoint, transport: 'direct' }), code('FORKFS_NOT_SUPPORTED'))
+    assert.throws(() => new S3FileSystem({ endpoint: server.endpoint, transport: 'direct', dispatcher: { dispatch: () => true } as never }), TypeError)
     assert.throws(() => new S3FileSystem({ credentials: { accessKeyId: 'x' } as never }), code('FORKFS_CREDENTIALS'))
   })
 

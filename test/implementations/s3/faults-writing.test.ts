@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import type { S3FileSystem } from '../../../implementations/s3/index.js'
 import type { FaultAction, FaultRule, S3Server } from '../../servers/index.js'
-import { code, MiB, openFaulty, pattern } from './support.js'
+import { noSingleCopies, PartwiseS3FileSystem } from './partwise.js'
+import { code, MiB, openFaulty, optionsOf, pattern } from './support.js'
 import type { Options } from './support.js'
 
 const small = pattern(20_000)
@@ -115,6 +116,37 @@ describe('S3: faults while writing', function () {
     await holds(Buffer.from('old'))
     await fault({ type: 'garbage' }, 'CompleteMultipartUpload', 1)
     await fs.pipeFile(path, large).catch((error: unknown) => { assert.equal((error as { code: string }).code, 'FORKFS_PROTOCOL') })
+  })
+
+  describe('a copy in parts', () => {
+    const partwise = (on = server): S3FileSystem => new PartwiseS3FileSystem({ ...optionsOf(on), retry: { baseMs: 1, maxMs: 4 } })
+
+    for (const [name, action] of Object.entries(passing)) {
+      it(`is completed in spite of ${name}`, async () => {
+        await server.put('test', 'source', large)
+        await server.addFault(noSingleCopies)
+        await fault(action, 'CompleteMultipartUpload')
+        const copies = partwise()
+        await copies.cp('test/source', path)
+        await holds(large)
+        await copies.close()
+      })
+    }
+
+    it('says that it does not know, where the answer of its Complete is lost and the store tells nothing, also amid a tree', async () => {
+      await server.put('test', 'tree/source', large)
+      await server.addFault(noSingleCopies)
+      const copies = partwise()
+      for (const copy of [() => copies.cp('test/tree/source', path), () => copies.cp('test/tree', `${path}-tree`, { recursive: true })]) {
+        const before = (await operations())['HeadObject'] ?? 0
+        await fault({ type: 'reset' }, 'CompleteMultipartUpload')
+        await server.addFault({ action: { type: 'changeEtag' }, match: { operation: 'HeadObject', key }, times: Infinity }) // as where objects are encrypted
+        await server.addFault({ action: { type: 'changeEtag' }, match: { operation: 'HeadObject', key: /-tree/ }, times: Infinity })
+        await assert.rejects(copy(), code('FORKFS_OUTCOME_UNKNOWN'))
+        assert.ok((await operations())['HeadObject']! > before)
+      }
+      await copies.close()
+    })
   })
 
   it('takes an error in a 200 of a copy for an error', async () => {

@@ -87,6 +87,15 @@ export const calls: readonly Row[] = [
   read('a signed URL for ever', 'expiresSeconds', 'RangeError', (fs, path) => fs.sign(path, { expiresSeconds: 1e9 })),
   read('a signed URL of another method', 'method', 'TypeError', (fs, path) => fs.sign(path, { method: wrong('DELETE') })),
 
+  read('a misspelt depth', 'maxDepth', 'TypeError', fs => fs.find('test', wrong({ maxdepth: 1 }))),
+  read('a misspelt recursion', 'recursive', 'TypeError', fs => fs.rm('test', wrong({ recursiv: true }))),
+  read('a misspelt depth of a copy', 'maxDepth', 'TypeError', fs => fs.cp('test', 'test/b', wrong({ recursive: true, maxdepth: 1 }))),
+  read('a misspelt size of blocks', 'blockBytes', 'TypeError', (fs, path) => fs.open(path, 'r', wrong({ blockbytes: 5 }))),
+  read('a misspelt start of a stream', 'start', 'TypeError', (fs, path) => fs.createReadStream(path, wrong({ strat: 5 }))),
+  read('an option of another verb', 'recursive', 'TypeError', (fs, path) => fs.info(path, wrong({ recursive: true }))),
+  read('an encoding in place of the options', 'readText()', 'TypeError', (fs, path) => fs.readText(path, wrong('utf8'))),
+  read('options in place of the flags', 'flags', 'TypeError', (fs, path) => fs.open(path, wrong({ cache: 'none' }))),
+
   ...write('a flag that is none', 'flag', { flag: 'a' }).filter(([mistake]) => !mistake.startsWith('open')),
   ...write('an ifMatch that is a number', 'ifMatch', { ifMatch: 5 }),
   ...write('two lines in ifMatch', 'ifMatch', { ifMatch: 'a\r\nb: c' }),

@@ -42,7 +42,7 @@ const options: readonly Row[] = [
   gs('checksums', { checksums: 'no' }),
   gs('ca', { ca: 5 }),
   gs('transport', { transport: 'quic' }),
-  gs('transport', { transport: 'direct' }, 'FORKFS_NOT_SUPPORTED'),
+  gs('dispatcher', { transport: 'direct', dispatcher: { dispatch: () => true } }),
   gs('dispatcher', { dispatcher: {} }),
   gs('timeoutMs', { timeoutMs: 0 }),
   gs('maxConcurrency', { maxConcurrency: 1.5 }),

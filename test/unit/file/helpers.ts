@@ -45,7 +45,7 @@ export class CountingSource implements RangeSource {
     this.info = info
   }
 
-  static async of (path: string): Promise<CountingSource> { return new CountingSource(await localInfo(path)) }
+  static async of (path: string): Promise<CountingSource> { return new CountingSource(await localInfo(path) as RangeSource['info']) }
 
   get bytes (): number { return this.reads.reduce((sum, [start, end]) => sum + end - start, 0) }
 

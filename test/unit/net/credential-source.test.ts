@@ -46,6 +46,19 @@ describe('CredentialSource: waits', () => {
     assert.equal(asked, 2)
   })
 
+  it('asks for others at once when the store refuses what a failed renewal left in use', async () => {
+    let asked = 0
+    const expiration = new Date(Date.now() + 60_000)
+    const source = new CredentialSource<Key>(kind, async () => {
+      if (++asked === 2) throw new Error('not now')
+      return { name: `key ${asked}`, expiration }
+    })
+    const first = await source.get()
+    assert.deepEqual([await source.get(), await source.get(), asked], [first, first, 2])
+    assert.equal(await source.refresh(first), true)
+    assert.equal(asked, 3)
+  })
+
   it('rejects all who wait with ETIMEDOUT when a provider never answers, then asks anew', async () => {
     let asked = 0
     const source = new CredentialSource<Key>(kind, () => asked++ === 0 ? new Promise(() => {}) : { name: 'a' }, { timeoutMs: 20 })
