@@ -1,4 +1,4 @@
-// Objects over HTTP from a cluster: node dist/examples/cluster-server.js [s3://bucket/prefix]; SIGHUP replaces the children.
+// Objects over HTTP from a cluster: node dist/examples/cluster-server.js [s3:// or gs://bucket/prefix]; SIGHUP replaces the children.
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -35,7 +35,7 @@ if (cluster.isPrimary) {
   const store = url === undefined ? await spawnS3Server({ buckets: ['site'] }) : undefined
   const credentials = store && { accessKeyId: store.accessKeyId, secretAccessKey: store.secretAccessKey }
   const s3 = store && { endpoint: store.endpoint, region: store.region, credentials, shareCredentials: true }
-  const [fs, root] = await urlToFs(url ?? 's3://site', { s3, allowedProtocols: ['s3'] })
+  const [fs, root] = await urlToFs(url ?? 's3://site', { s3, allowedProtocols: ['s3', 'gs'] })
   if (store !== undefined) await fs.writeText(`${root}/hello.txt`, 'hello from the store')
   const start = (): Worker => {
     const worker = cluster.fork().once('message', () => { worker.send({ fs, root } as never) })

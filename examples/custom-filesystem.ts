@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { FileSystem, filesystem, FsError, registerImplementation, revive } from 'forkfs'
 import type { Capabilities, FileInfo, ListOptions, OptionTable, RangeOptions, RangeRead, Verb } from 'forkfs'
@@ -35,26 +35,24 @@ class JsonFileSystem extends FileSystem {
   }
 
   protected override async _readRange (path: string, start: number, end: number | undefined, _options: RangeOptions): Promise<RangeRead> {
-    const bytes = Buffer.from(textOf(await this.#at(path)))
+    const bytes = bytesOf(await this.#at(path))
     return { data: Uint8Array.from(bytes.subarray(start, end)), size: bytes.length }
   }
 }
 
 const isTree = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
-const textOf = (value: unknown): string => typeof value === 'string' ? value : JSON.stringify(value)
-const infoOf = (name: string, value: unknown): FileInfo =>
-  isTree(value) ? { name, type: 'directory', size: 0 } : { name, type: 'file', size: Buffer.byteLength(textOf(value)) }
+const bytesOf = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
+const infoOf = (name: string, value: unknown): FileInfo => isTree(value) ? { name, type: 'directory', size: 0 } : { name, type: 'file', size: bytesOf(value).length }
 
 registerImplementation('json', JsonFileSystem) // here, and so in every thread that imports this module
 
 if (isMainThread) {
-  const folder = await mkdtemp(join(tmpdir(), 'forkfs-example-'))
-  const file = join(folder, 'config.json')
+  const file = join(await mkdtemp(join(tmpdir(), 'forkfs-example-')), 'config.json')
   await writeFile(file, JSON.stringify({ service: { name: 'shop', port: 8080 }, debug: false }))
   const fs = filesystem('json', { file })
   console.log('files', (await fs.find('')).join(' '))
   await once(new Worker(new URL(import.meta.url), { workerData: { fs } }), 'exit')
-  await rm(folder, { recursive: true })
+  await rm(dirname(file), { recursive: true })
 } else {
   const { fs } = revive(workerData) as { fs: FileSystem }
   console.log('in the worker', await fs.readText('service/name'), await fs.glob('**/p*'))

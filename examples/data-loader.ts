@@ -1,5 +1,6 @@
-// Samples from tar shards through two worker threads, stopped half-way and resumed: node dist/examples/data-loader.js
-import { filesystem } from 'forkfs'
+// Samples from tar shards through two worker threads, stopped half-way and resumed: node dist/examples/data-loader.js [URL of a folder]
+// Without a URL it uses an S3 server that it starts for itself.
+import { urlToFs } from 'forkfs'
 import { DataLoader } from 'forkfs/loader'
 import type { LoaderOptions, TarSample } from 'forkfs/loader'
 import { startS3Server } from 'forkfs/testing'
@@ -15,12 +16,13 @@ function entry (name: string, text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text.padEnd(Math.ceil(text.length / 512) * 512, '\0'))])
 }
 
-await using server = await startS3Server({ buckets: ['data'] })
-const { endpoint, region, accessKeyId, secretAccessKey } = server
-const fs = filesystem('s3', { endpoint, region, credentials: { accessKeyId, secretAccessKey } })
+const [url] = process.argv.slice(2)
+await using server = url === undefined ? await startS3Server({ buckets: ['data'] }) : undefined
+const credentials = server && { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey }
+const [fs, folder] = await urlToFs(url ?? 's3://data', { s3: server && { endpoint: server.endpoint, region: server.region, credentials } })
 
 // Four shards of 25 samples; the files of one sample share their name up to the first dot.
-const paths = [0, 1, 2, 3].map(n => `data/train-${n}.tar`)
+const paths = [0, 1, 2, 3].map(n => `${folder}/train-${n}.tar`)
 for (const [shard, path] of paths.entries()) {
   const files = Array.from({ length: 25 }, (_, n) => [entry(`${shard}-${n}.txt`, `sample ${n}`), entry(`${shard}-${n}.json`, `{"label":${n}}`)])
   await fs.pipeFile(path, Buffer.concat([...files.flat(), Buffer.alloc(1024)]))

@@ -1,25 +1,26 @@
-// A worker that declares itself a new owner in its first line: node dist/examples/reset-at-worker-init.js
+// A worker that declares itself a new owner in its first line: node dist/examples/reset-at-worker-init.js [URL of a folder]
+// Without a URL it uses an S3 server that it starts for itself.
 import { once } from 'node:events'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
-import { filesystem, isFsError, resetForFork, revive } from 'forkfs'
+import { isFsError, resetForFork, revive, urlToFs } from 'forkfs'
 import type { FileSystem } from 'forkfs'
 import { startS3Server } from 'forkfs/testing'
 
-const path = 'data/greeting.txt'
-
 async function parent (): Promise<void> {
-  await using server = await startS3Server({ buckets: ['data'] })
-  const { endpoint, region, accessKeyId, secretAccessKey } = server
-  const fs = filesystem('s3', { endpoint, region, credentials: { accessKeyId, secretAccessKey }, shareCredentials: true })
+  const [url] = process.argv.slice(2)
+  await using server = url === undefined ? await startS3Server({ buckets: ['data'] }) : undefined
+  const credentials = server && { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey }
+  const s3 = server && { endpoint: server.endpoint, region: server.region, credentials, shareCredentials: true }
+  const [fs, path] = await urlToFs(`${url ?? 's3://data'}/greeting.txt`, { s3 })
   await fs.writeText(path, 'hello')
-  await once(new Worker(new URL(import.meta.url), { workerData: { fs } }), 'exit')
+  await once(new Worker(new URL(import.meta.url), { workerData: { fs, path } }), 'exit')
   await fs.close()
 }
 
 async function worker (): Promise<void> {
   console.log('at the start', counts(resetForFork()))
 
-  const { fs } = revive(workerData) as { fs: FileSystem }
+  const { fs, path } = revive(workerData) as { fs: FileSystem, path: string }
   console.log('read', await fs.readText(path))
   const handle = await fs.open(path)
 

@@ -1,13 +1,15 @@
-// One stream for any path, published whole or not at all: node dist/examples/streams.js
+// One stream for any path, published whole or not at all: node dist/examples/streams.js [URL of a folder]
+// Without a URL it uses an S3 server that it starts for itself, which can fail on demand.
 import { openStream, recover, UploadError, withStream } from 'forkfs/streams'
 import type { StreamOptions } from 'forkfs/streams'
 import { startS3Server } from 'forkfs/testing'
 
-await using server = await startS3Server({ buckets: ['data'] })
-const { endpoint, region, accessKeyId, secretAccessKey } = server
-const options: StreamOptions = { s3: { endpoint, region, credentials: { accessKeyId, secretAccessKey } } }
-const uri = 's3://data/model.bin'
-const shown = async (): Promise<string | undefined> => new TextDecoder().decode(await server.get('data', 'model.bin'))
+const [url] = process.argv.slice(2)
+await using server = url === undefined ? await startS3Server({ buckets: ['data'] }) : undefined
+const credentials = server && { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey }
+const options: StreamOptions = server === undefined ? {} : { s3: { endpoint: server.endpoint, region: server.region, credentials } }
+const uri = `${url ?? 's3://data'}/model.bin`
+const shown = (): Promise<string> => withStream(uri, 'r', stream => stream.readFile('utf8'), options)
 
 // Published when the function returns ...
 await withStream(uri, 'w', async stream => {
@@ -32,7 +34,7 @@ await withStream(uri, 'r', async stream => {
 }, options)
 
 // An upload that fails keeps its bytes: here, and for recover() of a later process
-await server.addFault({ match: { operation: 'PutObject' }, action: { type: 'status', status: 403, code: 'AccessDenied' } })
+await server?.addFault({ match: { operation: 'PutObject' }, action: { type: 'status', status: 403, code: 'AccessDenied' } })
 const stream = await openStream(uri, 'w', options)
 await stream.write('a better model')
 try {
@@ -42,7 +44,7 @@ try {
   console.log('kept', error.keptAt !== undefined)
   await error.retryCommit()
 }
-console.log('sent again', await shown())
+console.log('in the end', await shown())
 
 // What dead processes left on this machine
 const { committed, uploadsAborted, filesRemoved } = await recover({ ...options, dryRun: true })

@@ -1,6 +1,6 @@
 /**
  * Write the tables of faults into docs/errors.md: every verb of S3, GCS and HTTP meets every fault at every request that it makes.
- * Takes a minute on a quiet machine; on a busy one clocks run out that should not, and the tables say so. Exit code 1, and
+ * Takes some minutes on a quiet machine; on a busy one clocks run out that should not, and the tables say so. Exit code 1, and
  * nothing is written, when an end was neither right nor a typed error.
  */
 import { readFile, writeFile } from 'node:fs/promises'

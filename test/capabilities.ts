@@ -10,6 +10,9 @@ export const canMount = process.platform === 'linux' && works('unshare', ['-Urm'
 /** Whether this user may start programs as another one. */
 export const canBeAnotherUser = process.getuid?.() === 0
 
+/** Whether a redis server can be started. */
+export const hasRedisServer = works('redis-server', ['--version'])
+
 function works (command: string, args: readonly string[]): boolean {
   try {
     execFileSync(command, args, { stdio: 'ignore', timeout: 5000 })

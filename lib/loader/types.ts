@@ -5,8 +5,15 @@ import type { OwnerTag } from '../owner/index.js'
 import type { UrlOptions } from '../registry/builtin-types.js'
 import type { WorkerKind } from '../workers/types.js'
 
+/**
+ * What a DataLoader reads, and how. All of it is checked by the constructor, before anything is read: a wrong type or an unknown name (the
+ * nearest known one is named) is a TypeError, a number out of its range a RangeError.
+ */
 export interface LoaderOptions {
-  /** Shard URLs, one glob URL, or paths (or a glob) of an instance of yours, which travels to the workers. */
+  /**
+   * Shard URLs, one glob URL, or paths (or a glob) of an instance of yours, which travels to the workers. At least one; where a glob finds
+   * none the first next() rejects.
+   */
   readonly shards: string | readonly string[] | { readonly fs: FileSystem, readonly paths: string | readonly string[] }
   /** Built-in, or a module whose default export is a {@link CustomReader}. */
   readonly reader: 'tar' | 'jsonl' | 'lines' | 'bytes' | URL
@@ -14,30 +21,40 @@ export interface LoaderOptions {
   readonly options?: UrlOptions | undefined
   /** Integer >= 0; 0: in this thread. @defaultValue min(4, available parallelism, number of shards) */
   readonly workers?: number | undefined
-  /** @defaultValue 'thread' */
+  /** Where the workers run. 'in-process': in this thread, for tests and debuggers. @defaultValue 'thread' */
   readonly kind?: WorkerKind | undefined
   /** Where the workers' entry file is, for bundled applications: a module that imports `forkfs/loader/bootstrap`. @defaultValue ours */
   readonly workerUrl?: string | URL | undefined
-  /** Workers read ahead of the consumer up to this many bytes each. @defaultValue 64 MiB */
+  /** Workers read ahead of the consumer up to this many bytes each, integer >= 1. @defaultValue 64 MiB */
   readonly prefetchBytes?: number | undefined
   /** Shards in their order and samples in theirs; false gives them as they come. @defaultValue true */
   readonly ordered?: boolean | undefined
-  /** `seed`: integer >= 0, the order of the shards; `buffer`: samples held to mix them, too. @defaultValue false */
+  /** `seed`: integer >= 0, the order of the shards; `buffer`: samples held to mix them, too, integer >= 1. @defaultValue false */
   readonly shuffle?: false | { readonly seed: number, readonly buffer?: number | undefined } | undefined
   /**
    * This node's share of the shards: a number with worldSize, or 'env' (RANK and WORLD_SIZE, SLURM_PROCID and SLURM_NTASKS). Where such
    * variables name several ranks and `rank` is not set, a TypeError names both choices: nobody reads 1/N by accident. @defaultValue 'all'
    */
   readonly rank?: number | 'env' | 'all' | undefined
+  /** How many ranks share the shards, integer > `rank`. Needed beside a `rank` that is a number, a TypeError beside any other. @defaultValue none */
   readonly worldSize?: number | undefined
-  /** Shards that do not divide: drop the rest, repeat some, or refuse. @defaultValue the ranks may differ by one shard */
+  /** Shards that do not divide: drop the rest, repeat some, or refuse (the plan is a RangeError). @defaultValue the ranks may differ by one shard */
   readonly even?: 'drop' | 'pad' | 'error' | undefined
   /** Integer >= 0; another epoch, another shuffle. @defaultValue 0 */
   readonly epoch?: number | undefined
-  /** 'skip': a broken shard or sample is counted and left out. @defaultValue 'raise' */
+  /**
+   * 'skip': a broken shard or sample is counted (`stats.skipped`) and left out. 'raise': FORKFS_SAMPLE at its place, and the loader is closed.
+   * @defaultValue 'raise'
+   */
   readonly onError?: 'raise' | 'skip' | undefined
+  /**
+   * What state() gave: the rest of that epoch follows. The number of workers, prefetch and order may be others; other shards, reader, shuffle,
+   * rank, `even` or epoch are a TypeError. @defaultValue none
+   */
   readonly resume?: LoaderState | undefined
+  /** Shards of this rank that the consumer has finished; bytes in the branches. @defaultValue none */
   readonly progress?: Progress | undefined
+  /** Closes the loader: whoever waits for a sample gets `signal.reason`. @defaultValue none */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -55,10 +72,13 @@ export interface LoaderState { readonly v: 1, readonly [field: string]: unknown 
 
 /** One worker, or one that took the place of another: its samples as far as the consumer has taken them. */
 export interface WorkerStats {
+  /** The worker's own tag. */
   readonly owner: OwnerTag
   /** Shards that the consumer has finished and this worker read to their end. */
   readonly shards: number
+  /** Of this worker, taken by the consumer. */
   readonly samples: number
+  /** Payload of those samples, in bytes, as in LoaderStats. */
   readonly bytes: number
   /** How often resetForFork() had run in the worker when it last finished a shard: 1 for a thread or process, whose first act it is. */
   readonly resets: number
@@ -66,6 +86,7 @@ export interface WorkerStats {
 
 /** What the consumer has taken from this loader; what a resumed state counts is not in it. */
 export interface LoaderStats {
+  /** Given out by next() and batches(). */
   readonly samples: number
   /** Payload bytes of those samples, without names and padding; of a custom reader, as they travelled. */
   readonly bytes: number
@@ -73,6 +94,7 @@ export interface LoaderStats {
   readonly skipped: number
   /** Workers started in the place of one that died. */
   readonly restarts: number
+  /** In the order in which they were started, those that took another's place behind. */
   readonly perWorker: readonly WorkerStats[]
 }
 
@@ -82,10 +104,13 @@ export interface ReaderContext {
   readonly shard: string
   /** Its place in the list that the loader was given. */
   readonly index: number
+  /** That of the loader's options. */
   readonly epoch: number
   /** Of `shuffle`; undefined without. A reader that makes random choices derives them from it, the epoch and the index. */
   readonly seed: number | undefined
+  /** This node's place, 0 where there is one. */
   readonly rank: number
+  /** Nodes that share the shards, 1 where there is one. */
   readonly worldSize: number
   /** Aborted when the loader is closed or no longer wants the shard. */
   readonly signal: AbortSignal

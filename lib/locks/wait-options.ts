@@ -1,10 +1,11 @@
 import { FsError } from '../errors/index.js'
 import type { Bounds } from '../owner/wait.js'
 
+/** How long somebody waits for others. */
 export interface WaitOptions {
-  /** Ends the wait; the caller gets its reason. */
+  /** Ends the wait; the caller gets its reason. @defaultValue none */
   readonly signal?: AbortSignal | undefined
-  /** How long to wait for the others, in milliseconds; 0: not at all; Infinity: for ever. @defaultValue 600_000 */
+  /** How long to wait for the others, in milliseconds; 0: not at all; Infinity: for ever; then FORKFS_LOCK_TIMEOUT. @defaultValue 600_000 */
   readonly timeoutMs?: number | undefined
 }
 

@@ -3,15 +3,26 @@ import {
 } from '../resources/segments/index.js'
 import type { NumericArray, SharedArray, SharingMode } from '../resources/segments/index.js'
 
+/** How an array is shared. */
 export interface AllocateOptions {
-  /** What receivers may do with it: see the table in docs/shared-arrays.md. @defaultValue 'r' */
+  /**
+   * What receivers may do with it: read it (`r`), write for all (`r+`), write a copy of their own (`c`); another value is a TypeError. The table is
+   * in docs/shared-arrays.md. @defaultValue 'r'
+   */
   readonly mode?: SharingMode | undefined
-  /** Where files lie, absolute. @defaultValue FORKFS_TMPDIR; else /dev/shm, then the system's folder for temporary files */
+  /**
+   * Where files lie, an absolute path (else a TypeError); one that can not be used is ENOENT, ENOTDIR, EACCES or EROFS.
+   * @defaultValue FORKFS_TMPDIR; else /dev/shm, then the system's folder for temporary files
+   */
   readonly folder?: string | undefined
 }
 
+/** How share() decides, and shares. */
 export interface ShareOptions extends AllocateOptions {
-  /** Arrays from this size on are shared; smaller ones stay as they are and travel as copies, except with mode 'r+'. null: none. @defaultValue 1 MiB */
+  /**
+   * Arrays from this size on, bytes >= 0, are shared; smaller ones stay as they are and travel as copies, except with mode 'r+'. null: none.
+   * @defaultValue 1 MiB
+   */
   readonly maxBytes?: number | null | undefined
 }
 

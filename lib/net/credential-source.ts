@@ -48,6 +48,8 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
   /** Calls with a signal that wait for it. */
   #waiting = 0
   #pausedUntil = Number.NEGATIVE_INFINITY
+  /** Until then the provider is not asked for others than those that were refused: it had none. */
+  #sameUntil = Number.NEGATIVE_INFINITY
 
   constructor (kind: CredentialKind<C>, provide: CredentialProvider<C>, options: CredentialSourceOptions<C> = {}) {
     this.#kind = kind
@@ -91,7 +93,7 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
   async refresh (rejected: C | undefined, signal?: AbortSignal): Promise<boolean> {
     const known = this.#known
     if (known !== undefined && !this.#same(known.credentials, rejected)) return true
-    if (known !== undefined && this.#asking === undefined && this.#now() < this.#pausedUntil) return false
+    if (known !== undefined && this.#asking === undefined && this.#now() < this.#sameUntil) return false
     const renewed = await this.#ask(true, signal)
     return !this.#same(renewed, rejected)
   }
@@ -131,7 +133,8 @@ export class CredentialSource<C extends { readonly expiration?: Date | undefined
     const credentials = found === undefined ? undefined : this.#kind.check(found)
     this.#known = { credentials }
     // The provider has nothing newer: do not ask it again for every single request.
-    this.#pausedUntil = this.#same(before, credentials) ? this.#now() + PAUSE_MS : Number.NEGATIVE_INFINITY
+    this.#sameUntil = this.#same(before, credentials) ? this.#now() + PAUSE_MS : Number.NEGATIVE_INFINITY
+    this.#pausedUntil = this.#sameUntil
     return credentials
   }
 

@@ -17,12 +17,13 @@ export function trace<T extends { readonly status: number, readonly body?: unkno
   requests ??= tracingChannel<unknown, RequestTrace>('forkfs:request')
   if (!subscribed(requests)) return work()
   const context: RequestTrace = { protocol, operation: call.operation, path: call.path }
+  let reply: T
+  // Node tells what the traced function returns: nothing, since replies hold URLs of sessions and whatever is in an object.
   return requests.tracePromise(async () => {
-    const reply = await work()
+    reply = await work()
     context.status = reply.status
     if (reply.body instanceof Uint8Array) context.bytes = reply.body.length
-    return reply
-  }, context)
+  }, context).then(() => reply)
 }
 
 let retries: Channel | undefined

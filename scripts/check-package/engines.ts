@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { filesOf } from '../../test/patterns.js'
 import { root, run } from './run.js'
 import { checkSnapshot } from './snapshot.js'
 import { nodes } from './tools.js'
@@ -7,10 +8,11 @@ import type { Tools } from './tools.js'
 import type { Place } from './place.js'
 import { checkUsage } from './usage.js'
 
-/** What leans on Node itself: threads, processes, clones, snapshots, streams, sockets, imports; and one whole implementation. The rest is logic. */
+/** What leans on Node itself: threads, processes, clones, snapshots, streams, sockets, locks, imports; and one whole implementation. The rest is logic. */
 const leaning = [
-  'dist/test/process/{owner,travel,workers}/**/*.test.js', 'dist/test/package/{import,surface}.test.js', 'dist/test/unit/{owner,registry,workers,net}/*.test.js',
-  'dist/test/unit/file/{streams,local,local-writer}.test.js', 'dist/test/implementations/memory/*.test.js'
+  'dist/test/{owner,process}/**/*.test.js', 'dist/test/systems/{streams,checkpoint}/*.test.js', 'dist/test/implementations/memory/*.test.js',
+  'dist/test/package/import.test.js', 'dist/test/package/surface.test.js', 'dist/test/unit/{owner,registry,workers,net}/*.test.js',
+  'dist/test/unit/file/{streams,local}*.test.js'
 ]
 
 /**
@@ -27,10 +29,10 @@ export async function checkEngines (place: Place, tools: Tools, whole: boolean):
     }
     await checkUsage(place, node)
     await checkSnapshot(place, tools, node)
-    const suites = whole ? ['dist/test/**/*.test.js'] : version === nodes[0] ? [] : leaning
-    if (suites.length === 0) continue
+    const files = (whole ? ['dist/test/**/*.test.js'] : version === nodes[0] ? [] : leaning).flatMap(filesOf)
+    if (files.length === 0) continue
     const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')
-    const printed = await run({ cwd: root }, node, mocha, '--parallel', '--jobs', '2', '--reporter', 'dot', ...suites)
-    console.log(`${whole ? 'all suites' : 'the suites that lean on Node'}, on ${version}: ${/\d+ passing.*/.exec(printed)?.[0] ?? printed}`)
+    const printed = await run({ cwd: root }, node, mocha, '--parallel', '--jobs', '2', '--reporter', 'dot', ...files)
+    console.log(`${whole ? 'all suites' : `the suites that lean on Node (${files.length} files)`}, on ${version}: ${/\d+ passing.*/.exec(printed)?.[0] ?? printed}`)
   }
 }

@@ -8,6 +8,10 @@ export const content = pattern(1000)
 export const old = pattern(700, 2)
 export const text = Array.from({ length: 100 }, (_, index) => `line ${index}\n`).join('')
 export const bigContent = pattern(8 * MiB + 100, 3)
+/** get() fetches this in parts. */
+export const hugeContent = pattern(16 * MiB + 100, 6)
+/** Two more than a page of a listing or a delete holds, in their order. */
+export const manyNames: readonly string[] = Array.from({ length: 1002 }, (_, at) => String(at).padStart(4, '0'))
 
 export function equal (actual: Uint8Array, expected: Uint8Array): void {
   assert.ok(actual instanceof Uint8Array, 'bytes are expected')

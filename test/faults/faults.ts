@@ -37,7 +37,7 @@ const common: readonly Fault[] = [
   { stage: 'body', name: 'the range is ignored', action: { type: 'ignoreRange' }, fits: ranged },
   { stage: 'body', name: 'compressed unasked', action: { type: 'gzip' }, fits: hasBody },
   { stage: 'body', name: 'in chunks', action: { type: 'chunked' }, fits: hasBody },
-  { stage: 'body', name: 'slow, within the deadline', action: { type: 'trickle', bytesPerTick: 100, tickMs: 5 }, fits: hasBody }
+  { stage: 'body', name: 'slow, within the deadline', slow: true, action: { type: 'trickle', bytesPerTick: 100, tickMs: 5 }, fits: hasBody }
 ]
 
 /** Status 200 and words for people, in the place of what was asked for. */

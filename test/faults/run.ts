@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFsError } from '../../lib/errors/index.js'
+import type { FileSystem } from '../../lib/filesystem/filesystem.js'
 import { randomHex } from '../../lib/owner/index.js'
 import type { FaultRule } from '../servers/index.js'
 import { faultsOf } from './faults.js'
@@ -23,6 +24,11 @@ async function until (condition: () => Promise<boolean>, ms: number): Promise<bo
   }
 }
 
+function sceneOf (store: Store, fs: FileSystem, base: string, run: string, folder: string): Scene {
+  const { big, huge, many } = store
+  return { fs, base, big, huge, many, fill: () => store.fill(base), local: join(folder, run), bucket: `bucket-${run}`, stored: name => store.stored(base, name) }
+}
+
 /** The kinds of request that a verb makes where nothing goes wrong. */
 async function requestsOf (store: Store, verb: VerbForm, folder: string): Promise<WireRequest[]> {
   const run = `probe-${randomHex(6)}`
@@ -30,7 +36,7 @@ async function requestsOf (store: Store, verb: VerbForm, folder: string): Promis
   const fs = store.open(verb.given === undefined ? {} : { retry: { baseMs: 1, maxMs: 4 } }, false)
   await store.resetCounters()
   if (verb.given !== undefined) await store.addFault(verb.given)
-  await verb.run({ fs, base, big: store.big, local: join(folder, run), bucket: `bucket-${run}`, stored: name => store.stored(base, name) })
+  await verb.run(sceneOf(store, fs, base, run, folder))
   await fs.close()
   await store.clearFaults()
   await store.forget(base)
@@ -58,13 +64,14 @@ function casesOf (store: Store, requests: ReadonlyMap<VerbForm, readonly WireReq
     for (const request of made) {
       if (verb.only?.includes(request.label) === false) continue
       const kind = `${request.label} ${verb.from}`
-      const all = full || !covered.has(kind)
+      const all = full || (!covered.has(kind) && verb.briefly !== true)
       covered.add(kind).add(`${request.label} undefined`)
       for (const fault of faultsOf[store.name]) {
         if (!fault.fits(request, store.name) || (!all && fault.core !== true)) continue
         if (fault.unknowing === true && !first) continue
         if (verb.untimed === true && fault.clock !== undefined) continue
-        if (verb.heavy === true && fault.clock !== undefined && !(fault.clock === 'idle' && fault.core === true)) continue // what it moves takes its own time
+        const timed = fault.slow === true || (fault.clock !== undefined && !(fault.clock === 'idle' && fault.core === true))
+        if (verb.heavy === true && timed) continue // what it moves takes its own time
         const modes = fault.action === 'refused' ? ['lasting'] as const : ['once', 'lasting'] as const
         for (const mode of modes) cases.push({ store: store.name, verb, request, fault, mode })
       }
@@ -126,7 +133,7 @@ export async function runCase (store: Store, one: Case, number: number, folder: 
   const run = `run-${number}`
   const base = await store.seed(run, refused)
   const fs = store.open({ retry: { attempts: attempts[one.mode], baseMs: 1, maxMs: 4 }, ...clocksOf(one) }, refused)
-  const scene: Scene = { fs, base, big: store.big, local: join(folder, run), bucket: `bucket-${run}`, stored: name => store.stored(base, name) }
+  const scene = sceneOf(store, fs, base, run, folder)
   const violations: string[] = []
   const rule = ruleOf(store, one)
   await store.resetCounters()
@@ -153,13 +160,13 @@ export interface Table { readonly results: readonly Result[], readonly requests:
 const lanes = { waiting: 24, busy: 3 }
 
 /** Run all forms on servers of one kind, many of them side by side. */
-export async function runAll (open: () => Promise<Store>, verbs: readonly VerbForm[], full = false): Promise<Table> {
+export async function runAll (open: (heavy: boolean) => Promise<Store>, verbs: readonly VerbForm[], full = false): Promise<Table> {
   const folder = await mkdtemp(join(tmpdir(), 'forkfs-faults-'))
-  const stores = await Promise.all(Array.from({ length: lanes.waiting + lanes.busy }, open))
+  const stores = await Promise.all(Array.from({ length: lanes.waiting + lanes.busy }, (_, lane) => open(lane >= lanes.waiting)))
   const requests = new Map<VerbForm, WireRequest[]>()
   const results: Result[] = []
   try {
-    for (const verb of verbs) requests.set(verb, await requestsOf(stores[0]!, verb, folder))
+    for (const verb of verbs) requests.set(verb, await requestsOf(stores.at(-1)!, verb, folder))
     const cases = casesOf(stores[0]!, requests, full)
     const waits = ({ fault, verb }: Case): boolean => fault.clock !== undefined && verb.heavy !== true
     const waiting = [...cases.keys()].filter(at => waits(cases[at]!))

@@ -2,11 +2,11 @@
 import { GcsFileSystem } from '../../implementations/gcs/index.js'
 import { HttpFileSystem } from '../../implementations/http/index.js'
 import { crc32Text } from '../../implementations/s3/read.js'
-import { S3FileSystem } from '../../implementations/s3/index.js'
 import type { FileSystem } from '../../lib/filesystem/filesystem.js'
+import { PartwiseS3FileSystem } from '../implementations/s3/partwise.js'
 import { startFileServer, startGcsServer, startS3Server } from '../servers/index.js'
 import type { Counters, FaultRule, RecordedRequest } from '../servers/index.js'
-import { bigContent, content, MiB, old, text } from './content.js'
+import { bigContent, content, hugeContent, manyNames, MiB, old, text } from './content.js'
 import type { Answer, StoreName, WireRequest } from './types.js'
 
 export interface Store {
@@ -17,6 +17,10 @@ export interface Store {
   /** Objects for one run; the path of their directory. `refused`: where nobody listens. */
   seed (run: string, refused: boolean): Promise<string>
   readonly big: string
+  readonly huge: string
+  readonly many: string
+  /** 1,002 empty objects below `many` in `base`. */
+  fill (base: string): Promise<void>
   stored (base: string, name: string): Promise<Uint8Array | undefined>
   addFault (rule: FaultRule): Promise<void>
   clearFaults (): Promise<void>
@@ -47,7 +51,7 @@ const seeds = { a: content, text, old, 'dir/one': content, 'dir/two': content, '
 /** As an object that was written with a checksum: whole reads are held to it. */
 function summed (data: Uint8Array | string): Record<string, string> { return { 'x-amz-checksum-crc32': crc32Text(Buffer.from(data)), 'x-amz-checksum-type': 'FULL_OBJECT' } }
 
-const documents = new Set(['ListBuckets', 'ListObjectsV2', 'CreateMultipartUpload', 'CompleteMultipartUpload', 'CopyObject', 'DeleteObjects'])
+const documents = new Set(['ListBuckets', 'ListObjectsV2', 'CreateMultipartUpload', 'CompleteMultipartUpload', 'CopyObject', 'UploadPartCopy', 'DeleteObjects'])
 
 export function answerOf (operation: string): Answer {
   if (operation.startsWith('Head')) return 'head'
@@ -67,15 +71,27 @@ function controls (server: Controls): Controls {
   }
 }
 
-export async function openS3 (): Promise<Store> {
+const manyKeys = (directory: string): string[] => manyNames.map(name => `${directory}/${name}`)
+
+/** `heavy`: forms that move mebibytes come here. */
+export async function openS3 (heavy: boolean): Promise<Store> {
   const server = await startS3Server({ buckets: ['test'] })
   const { endpoint, region, accessKeyId, secretAccessKey } = server
   const keyOf = (base: string): string => base.slice('test/'.length)
   await server.put('test', 'big', bigContent)
+  if (heavy) {
+    await server.put('test', 'huge', hugeContent)
+    await server.putMany('test', manyKeys('many'), '')
+  }
   return {
     name: 's3',
     big: 'test/big',
-    open: (options, refused) => new S3FileSystem({ endpoint: refused ? nowhere : endpoint, region, credentials: { accessKeyId, secretAccessKey }, ...patience, ...options }),
+    huge: 'test/huge',
+    many: 'test/many',
+    fill: base => server.putMany('test', manyKeys(`${keyOf(base)}/many`), ''),
+    open: (options, refused) => {
+      return new PartwiseS3FileSystem({ endpoint: refused ? nowhere : endpoint, region, credentials: { accessKeyId, secretAccessKey }, ...patience, ...options })
+    },
     seed: async run => {
       for (const [name, data] of Object.entries(seeds)) await server.put('test', `${run}/${name}`, data, summed(data))
       return `test/${run}`
@@ -110,15 +126,22 @@ function gcsRequest (request: RecordedRequest): WireRequest {
   return { operation, label: ranged(request) ? `${operation} of a range` : operation, answer, ranged: ranged(request) }
 }
 
-export async function openGcs (): Promise<Store> {
+export async function openGcs (heavy: boolean): Promise<Store> {
   const server = await startGcsServer({ buckets: ['test'], rewriteBytes: 4 * MiB })
   const { endpoint, projectId } = server
   const keyOf = (base: string): string => base.slice('test/'.length)
   await server.put('test', 'big', bigContent)
+  if (heavy) {
+    await server.put('test', 'huge', hugeContent)
+    await server.putMany('test', manyKeys('many'), '')
+  }
   return {
     name: 'gs',
     brief: true,
     big: 'test/big',
+    huge: 'test/huge',
+    many: 'test/many',
+    fill: base => server.putMany('test', manyKeys(`${keyOf(base)}/many`), ''),
     open: (options, refused) => new GcsFileSystem({ apiEndpoint: refused ? nowhere : endpoint, projectId, ...patience, ...options }),
     seed: async run => {
       for (const [name, data] of Object.entries(seeds)) await server.put('test', `${run}/${name}`, data)
@@ -138,12 +161,16 @@ export async function openGcs (): Promise<Store> {
   }
 }
 
-export async function openHttp (ranges: boolean): Promise<Store> {
-  const files = { 'r/a': content, 'r/text': text, 'r/dir/one': content, 'r/dir/two': content, 'r/dir/sub/three': content, big: bigContent }
+export async function openHttp (ranges: boolean, heavy: boolean): Promise<Store> {
+  const more = heavy ? { huge: hugeContent, 'many/a/one': content, 'many/b/two': content } : {}
+  const files = { 'r/a': content, 'r/text': text, 'r/dir/one': content, 'r/dir/two': content, 'r/dir/sub/three': content, ...more, big: bigContent }
   const server = await startFileServer({ files, ranges })
   return {
     name: ranges ? 'http' : 'http without ranges',
     big: `${server.endpoint}/big`,
+    huge: `${server.endpoint}/huge`,
+    many: `${server.endpoint}/many`,
+    fill: async () => {},
     open: options => new HttpFileSystem({ ...patience, ...options }),
     seed: async (_run, refused) => `${refused ? nowhere : server.endpoint}/r`,
     stored: async () => undefined,

@@ -28,9 +28,11 @@ export interface Fault {
   readonly action: FaultRule['action'] | 'refused'
   /** What ends it: that clock is set short. */
   readonly clock?: 'idle' | 'deadline' | undefined
+  /** The reply takes a time in proportion to its length. */
+  readonly slow?: boolean | undefined
   /** It comes before the server knows what is asked of it. */
   readonly unknowing?: boolean | undefined
-  /** One of the few that are shown to every verb by `npm test`; the others only to the first verb that makes such a request. */
+  /** One of the few that every verb meets in `npm run test:systems`; the others only the first verb that makes such a request. */
   readonly core?: boolean | undefined
   /** An answer that is not worth another try: what the request was to end may stay. */
   readonly final?: boolean | undefined
@@ -45,6 +47,12 @@ export interface Scene {
   readonly base: string
   /** Path of an object of 8 MiB and 100 bytes. */
   readonly big: string
+  /** Path of an object of 16 MiB and 100 bytes: heavy forms only. */
+  readonly huge: string
+  /** Path of a directory whose listing takes more than one request: 1,002 empty objects, on the web two directories with `content` in each. */
+  readonly many: string
+  /** Put 1,002 empty objects below `many` in `base`. */
+  fill (): Promise<void>
   /** Path of a local file that is not there. */
   readonly local: string
   /** Unique among runs: the name of a bucket to make. */
@@ -62,6 +70,8 @@ export interface VerbForm {
   holds? (scene: Scene): Promise<void>
   /** Only faults of these requests, as the table names them. @defaultValue all that it makes */
   readonly only?: readonly string[] | undefined
+  /** Only the few faults that are for every verb, unless all are asked for. */
+  readonly briefly?: boolean | undefined
   /** It moves mebibytes: its clocks run slower. */
   readonly heavy?: boolean | undefined
   /** Faults come with the nth request of their kind. @defaultValue 1 */

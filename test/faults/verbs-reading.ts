@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import { Mapper } from '../../lib/index.js'
-import { bigContent, content, equal, names, text } from './content.js'
+import { bigContent, content, equal, hugeContent, MiB, names, text } from './content.js'
 import type { VerbForm } from './types.js'
 
-async function all<T> (items: AsyncIterable<T>): Promise<T[]> {
+export async function all<T> (items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = []
   for await (const item of items) found.push(item)
   return found
@@ -28,6 +28,9 @@ export const looking: readonly VerbForm[] = [
   { name: 'glob', run: async ({ fs, base }) => { names(await fs.glob(`${base}/dir/t*`), base, ['dir/two']) } },
   { name: 'expandPath', run: async ({ fs, base }) => { names(await fs.expandPath(`${base}/dir/o*`), base, ['dir/one']) } }
 ]
+
+/** A range that is not the first one of its call. */
+const later = { only: ['GetObject of a range', 'objects.getMedia of a range', 'GET', 'GET of a range'], from: 2, heavy: true } as const
 
 /** Content. */
 export const reading: readonly VerbForm[] = [
@@ -87,11 +90,37 @@ export const reading: readonly VerbForm[] = [
     }
   },
   { name: 'Mapper.get', run: async ({ fs, base }) => { equal((await new Mapper(fs, base).get('a'))!, content) } },
+  { name: 'catFile, between parts', ...later, run: async ({ fs, big }) => { equal(await fs.catFile(big, { start: 1 }), bigContent.subarray(1)) } },
   {
-    name: 'catFile, between parts',
-    only: ['GetObject of a range', 'objects.getMedia of a range', 'GET', 'GET of a range'],
-    from: 2,
-    heavy: true,
-    run: async ({ fs, big }) => { equal(await fs.catFile(big, { start: 1 }), bigContent.subarray(1)) }
+    name: 'catRanges, between parts',
+    ...later,
+    run: async ({ fs, big }) => {
+      const [one, two] = await fs.catRanges([{ path: big, start: 5, end: 3 * MiB }, { path: big, start: 6 * MiB, end: 6 * MiB + 900 }], { onError: 'raise' })
+      equal(one as Uint8Array, bigContent.subarray(5, 3 * MiB))
+      equal(two as Uint8Array, bigContent.subarray(6 * MiB, 6 * MiB + 900))
+    }
+  },
+  {
+    name: 'open, between blocks',
+    ...later,
+    run: async ({ fs, big }) => {
+      await fs.withFile(big, 'r', async file => {
+        for (const start of [0, 3 * MiB, 6 * MiB]) equal(await file.readRange(start, start + 1000), bigContent.subarray(start, start + 1000))
+      }, { cache: 'block', blockBytes: 256 * 1024 })
+    }
+  },
+  { name: 'createReadStream, between parts', ...later, run: async ({ fs, big }) => { equal(await buffer(fs.createReadStream(big)), bigContent) } },
+  { name: 'readable, between parts', ...later, run: async ({ fs, big }) => { equal(await buffer(fs.readable(big)), bigContent) } },
+  {
+    name: 'get, between parts',
+    ...later,
+    run: async ({ fs, huge, local }) => {
+      await fs.get(huge, local)
+      equal(await readFile(local), hugeContent)
+    },
+    holds: async ({ local }) => {
+      const data = await readFile(local).catch(() => undefined)
+      if (data !== undefined) equal(data, hugeContent)
+    }
   }
 ]

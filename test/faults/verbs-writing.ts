@@ -4,7 +4,8 @@ import { writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Mapper } from '../../lib/index.js'
-import { bigContent, content, equal, MiB, old, oneOf, pattern, text } from './content.js'
+import { noSingleCopies } from '../implementations/s3/partwise.js'
+import { bigContent, content, equal, manyNames, MiB, old, oneOf, pattern, text } from './content.js'
 import type { Scene, VerbForm } from './types.js'
 
 const KiB = 1024
@@ -122,6 +123,22 @@ function removing (name: string, more: Partial<VerbForm> = {}): VerbForm {
   }
 }
 
+/** A tree of more names than a listing or a delete takes at once. */
+function removingMany (name: string, more: Partial<VerbForm>): VerbForm {
+  return {
+    name,
+    heavy: true,
+    briefly: true,
+    run: async scene => {
+      await scene.fill()
+      await scene.fs.rm(`${scene.base}/many`, { recursive: true })
+      for (const name of [manyNames[0], manyNames[999], manyNames[1001]]) assert.equal(await scene.stored(`many/${name}`), undefined)
+    },
+    holds: async scene => { equal((await scene.stored('a'))!, content) },
+    ...more
+  }
+}
+
 const others: readonly VerbForm[] = [
   writing('createWriteStream', content, ({ fs }, path) => pipeline(Readable.from([content]), fs.createWriteStream(path))),
   writing('writable', content, ({ fs }, path) => Readable.toWeb(Readable.from([content])).pipeTo(fs.writable(path))),
@@ -140,10 +157,17 @@ const others: readonly VerbForm[] = [
     }
   },
   removing('rm of a tree'),
+  removingMany('rm of a tree, second page', { only: ['ListObjectsV2', 'objects.list'], from: 3 }), // the first one asks whether anything is there
+  removingMany('rm of a tree, between deletes', { only: ['DeleteObjects', 'batch'], from: 2 }),
   { name: 'Mapper.set', run: async scene => { await new Mapper(scene.fs, scene.base).set('new', content); equal((await scene.stored('new'))!, content) } }
 ]
 
-export const writesOfS3: readonly VerbForm[] = [...plain, ...partsOfS3, ...others]
+export const writesOfS3: readonly VerbForm[] = [
+  ...plain, ...partsOfS3, ...others,
+  writing('cp, in parts', bigContent, ({ fs, big }, path) => fs.cp(big, path), {
+    only: ['CreateMultipartUpload', 'UploadPartCopy', 'CompleteMultipartUpload'], given: noSingleCopies
+  })
+]
 
 const notThere = (operation: string): VerbForm['given'] => ({ match: { operation }, action: { type: 'status', status: 501 }, times: Infinity })
 const twoChunks = pattern(256 * KiB + 100, 5)

@@ -1,17 +1,20 @@
 /** Ways to be a filesystem that looks right: each is wrong in one place, and the suite has to say so. */
 import type { ListOptions } from '../../lib/filesystem/core.js'
-import { FsError } from '../../lib/index.js'
-import type { BulkVerb, Bytes, Capabilities, FileInfo, RangeOptions, RangeRead, StagedWriter, Stats, Verb, WriteOptions } from '../../lib/index.js'
+import { currentOwner, FsError } from '../../lib/index.js'
+import type {
+  BulkVerb, Bytes, Capabilities, FileHandle, FileInfo, OpenFlags, OpenOptions, RangeOptions, RangeRead, StagedWriter, Stats, Verb, WriteOptions
+} from '../../lib/index.js'
 import { MemoryFileSystem } from '../../implementations/memory/index.js'
+import { CountsReads, ignores, KeepsTypes, otherwise } from './otherwise.js'
+import type { Broken } from './otherwise.js'
 
-type Options = ConstructorParameters<typeof MemoryFileSystem>[0]
 type Listing = Verb & ListOptions
 
 export interface Break {
   readonly what: string
   /** The family of cases that has to notice. */
   readonly family: string
-  readonly type: new (options: Options) => MemoryFileSystem
+  readonly type: Broken
 }
 
 type Page = readonly FileInfo[]
@@ -231,6 +234,13 @@ class SaysLessThanItDoes extends MemoryFileSystem {
   override get capabilities (): Capabilities { return { ...super.capabilities, exclusiveCreate: false } }
 }
 
+class SaysNothingOfAppending extends MemoryFileSystem {
+  override get capabilities (): Capabilities {
+    const { append: _append, ...declared } = super.capabilities
+    return declared as Capabilities
+  }
+}
+
 /** A store of one name that others fill. */
 class CanOnlyBeRead extends MemoryFileSystem {
   override get capabilities (): Capabilities { return { ...super.capabilities, write: false, exclusiveCreate: false, rename: false } }
@@ -267,6 +277,29 @@ class SameChecksum extends MemoryFileSystem {
   }
 }
 
+class AppendsAnew extends MemoryFileSystem {
+  override get capabilities (): Capabilities { return { ...super.capabilities, append: true } }
+  override open (path: string, flags?: OpenFlags, options?: OpenOptions): Promise<FileHandle> { return super.open(path, flags === 'a' ? 'w' : flags, options) }
+}
+
+class StaysWithItsOwner extends MemoryFileSystem {
+  readonly #epoch = currentOwner().epoch
+  protected override _info (path: string, options: Verb): Promise<FileInfo> {
+    return this.#epoch === currentOwner().epoch ? super._info(path, options) : Promise.reject(new FsError('FORKFS_CLOSED', 'the client is another owner\'s', { path }))
+  }
+}
+
+class TakesEveryOwner extends MemoryFileSystem {
+  constructor (options: ConstructorParameters<Broken>[0]) { super({ ...options, onForeignOwner: 'reset' }) }
+}
+
+/** What fsspec tells of directories. */
+const sized = (info: FileInfo): FileInfo => ({ ...info, size: info.size ?? 0 })
+
+function allSized (found: unknown): unknown {
+  return found instanceof Map ? new Map([...found as Map<string, FileInfo>].map(([name, info]) => [name, sized(info)])) : found
+}
+
 export const breaks: readonly Break[] = [
   { what: 'pads ranges that reach past the end', family: 'catFile()', type: PadsRanges },
   { what: 'gives at most 64 KiB of a file', family: 'catFile()', type: CutsLongReads },
@@ -301,7 +334,44 @@ export const breaks: readonly Break[] = [
   { what: 'rejects with another code', family: 'errors', type: WrongCode },
   { what: 'has the same version for other contents', family: 'checksum()', type: SameChecksum },
   { what: 'overwrites with wx at the end of a transaction', family: 'transaction()', type: IgnoresExclusive },
-  { what: 'tells no progress', family: 'progress', type: TellsNoProgress }
+  { what: 'tells no progress', family: 'progress', type: TellsNoProgress },
+  { what: 'does not declare one of its capabilities', family: 'capabilities', type: SaysNothingOfAppending },
+  { what: 'gives a tree from its top whatever was asked for', family: 'walk()', type: ignores('walk', 'topDown') },
+  { what: 'takes ? for *', family: 'glob()', type: otherwise('glob', (glob, [pattern, ...options]) => glob(String(pattern).replaceAll('?', '*'), ...options)) },
+  { what: 'makes sizes of directories up', family: 'glob()', type: otherwise('glob', async (glob, args) => allSized(await glob(...args))) },
+  { what: 'makes sizes of directories up', family: 'find(), du()', type: otherwise('find', async (find, args) => allSized(await find(...args))) },
+  { what: 'makes sizes of directories up', family: 'ls(), list()', type: otherwise('ls', async (ls, args) => (await ls(...args) as FileInfo[]).map(sized)) },
+  { what: 'makes sizes of directories up', family: 'info(), exists(), isFile(), isDirectory(), size()', type: otherwise('info', async (info, args) => sized(await info(...args) as FileInfo)) },
+  { what: 'expands what is literal', family: 'expandPath()', type: ignores('expandPath', 'literal') },
+  { what: 'ignores onError of cat()', family: 'cat()', type: ignores('cat', 'onError') },
+  { what: 'ignores the encoding', family: 'head(), tail(), readText(), readBlock()', type: ignores('readText', 'encoding') },
+  { what: 'ignores maxGap', family: 'catRanges()', type: ignores('catRanges', 'maxGap', CountsReads) },
+  { what: 'ignores maxConcurrency of catRanges()', family: 'catRanges()', type: ignores('catRanges', 'maxConcurrency') },
+  { what: 'always empties what it touches', family: 'pipe(), writeText(), touch()', type: ignores('touch', 'truncate') },
+  { what: 'ignores onError of pipe()', family: 'pipe(), writeText(), touch()', type: ignores('pipe', 'onError') },
+  { what: 'ignores maxConcurrency of pipe()', family: 'a signal that is aborted midway', type: ignores('pipe', 'maxConcurrency') },
+  { what: 'ignores metadata', family: 'contentType, metadata', type: ignores('pipeFile', 'metadata', KeepsTypes) },
+  { what: 'ignores the type of what a stream writes', family: 'contentType, metadata', type: ignores('createWriteStream', 'contentType', KeepsTypes) },
+  { what: 'ignores the type of what a web stream writes', family: 'contentType, metadata', type: ignores('writable', 'contentType', KeepsTypes) },
+  { what: 'writes anew with flag a', family: 'open() with flag a', type: AppendsAnew },
+  { what: 'reads to the end', family: 'createReadStream(), readable()', type: ignores('createReadStream', 'end') },
+  { what: 'streams whatever version is there', family: 'createReadStream(), readable()', type: ignores('readable', 'ifMatch') },
+  { what: 'publishes a stream that is aborted', family: 'createWriteStream(), writable()', type: CommitsWhatIsAborted },
+  { what: 'streams over a file with wx', family: 'createWriteStream(), writable()', type: ignores('createWriteStream', 'flag') },
+  { what: 'streams over a file with wx, from the web', family: 'createWriteStream(), writable()', type: ignores('writable', 'flag') },
+  { what: 'streams over whatever version is there', family: 'createWriteStream(), writable()', type: ignores('createWriteStream', 'ifMatch') },
+  { what: 'streams over whatever version is there, from the web', family: 'createWriteStream(), writable()', type: ignores('writable', 'ifMatch') },
+  { what: 'ignores onError of cp()', family: 'cp(), get(), put()', type: ignores('cp', 'onError') },
+  { what: 'ignores onError of get()', family: 'cp(), get(), put()', type: ignores('get', 'onError') },
+  { what: 'ignores onError of put()', family: 'cp(), get(), put()', type: ignores('put', 'onError') },
+  { what: 'makes parents that were not wanted', family: 'mkdir(), makedirs(), rmdir()', type: ignores('mkdir', 'createParents') },
+  { what: 'leaves the protocol out of URLs', family: 'url(), normalize()', type: otherwise('url', (url, args) => String(url(...args)).replace('memory://', '')) },
+  { what: 'takes everything for a file', family: 'Mapper', type: otherwise('isFile', () => Promise.resolve(true)) },
+  { what: 'closes without its work', family: 'close()', type: otherwise('close', () => Promise.resolve()) },
+  { what: 'begins although it is aborted', family: 'a signal that is aborted before the call', type: ignores('catFile', 'signal') },
+  { what: 'stays with the owner that made it', family: 'resetForFork()', type: StaysWithItsOwner },
+  { what: 'works for an owner that it should refuse', family: 'resetForFork()', type: TakesEveryOwner },
+  { what: 'goes on after reset()', family: 'reset()', type: otherwise('reset', () => {}) }
 ]
 
 /** Its files come from elsewhere, and nothing may be asked before a write is refused. */

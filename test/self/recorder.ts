@@ -20,10 +20,8 @@ export function recorded (options: ConformanceOptions): RecordedCase[] {
   return cases.slice(0, -1) // the last one looks back on the others
 }
 
-/** A case of a broken filesystem may wait for ever: that is a failure too. */
-const patienceMs = 1000
-
-export async function fails ({ test }: RecordedCase): Promise<unknown> {
+/** What is wrong with a case, if anything is. One of a broken filesystem may wait for ever: that is a failure too. */
+export async function fails ({ test }: RecordedCase, patienceMs = 1000): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => { reject(new Error(`did not end within ${patienceMs} ms`)) }, patienceMs)

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 
 /** What a test server has seen since its start or the last `resetCounters()`. Plain data. */
 export interface Counters {
+  /** Requests whose head arrived. */
   readonly requests: number
   /** Requests by operation name, for example `GetObject`. */
   readonly operations: Readonly<Record<string, number>>
@@ -9,11 +10,13 @@ export interface Counters {
   readonly gets: Readonly<Record<string, number>>
   /** Replies by status code; replies that a fault swallowed are missing. */
   readonly statuses: Readonly<Record<string, number>>
+  /** Connections: now, most at once, and accepted in all. */
   readonly sockets: { readonly open: number, readonly peak: number, readonly ever: number }
   /** Bytes on the wire, headers included. */
   readonly bytes: { readonly in: number, readonly out: number }
   /** Requests that the client gave up: its connection ended before the reply was written, and no fault of ours had ended it. */
   readonly aborted: number
+  /** Requests without a whole reply: now, and most at once. */
   readonly inFlight: { readonly now: number, readonly peak: number }
   /** Faults that fired. */
   readonly faults: number
@@ -33,9 +36,11 @@ export interface Reached {
 
 /** One request as it arrived. */
 export interface RecordedRequest {
+  /** As sent: 'GET'. */
   readonly method: string
   /** The raw request target. */
   readonly target: string
+  /** The store's name of it, for example `GetObject`. */
   readonly operation: string
   /** Name and value in turn, as sent. */
   readonly rawHeaders: readonly string[]

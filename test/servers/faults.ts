@@ -1,20 +1,23 @@
 /** Which requests a rule is for: all given fields must fit. */
 export interface FaultMatch {
+  /** 'GET', 'PUT', … @defaultValue any */
   readonly method?: string | undefined
   /**
    * The S3 name of the operation, for example `GetObject` or `UploadPart`; a GCS server has those of the JSON API, `objects.getMedia` and
-   * `uploads.put` among them, and the parts of a batch count as requests of their own; a file server has `GET` and `HEAD`.
+   * `uploads.put` among them, and the parts of a batch count as requests of their own; a file server has `GET` and `HEAD`. @defaultValue any
    */
   readonly operation?: string | undefined
+  /** The exact name. @defaultValue any, and requests without one */
   readonly bucket?: string | undefined
-  /** The exact key (a file server: the decoded path without its leading slash), or an expression that fits it. */
+  /** The exact key (a file server: the decoded path without its leading slash), or an expression that fits it. @defaultValue any */
   readonly key?: string | RegExp | undefined
+  /** Of an UploadPart, from 1. @defaultValue any */
   readonly partNumber?: number | undefined
-  /** Only the nth fitting request since the rule was added, from 1. */
+  /** Only the nth fitting request since the rule was added, from 1. @defaultValue every one */
   readonly nth?: number | undefined
-  /** Each nth fitting request. */
+  /** Each nth fitting request, integer >= 1. @defaultValue every one */
   readonly every?: number | undefined
-  /** The nth fitting request and those after it, from 1. */
+  /** The nth fitting request and those after it, from 1. @defaultValue 1 */
   readonly from?: number | undefined
 }
 
@@ -57,6 +60,7 @@ export type FaultAction =
   | { readonly type: 'wrongLength', readonly by?: number }
   /** Content-Range reads as `value`, or is shifted by one byte. */
   | { readonly type: 'wrongContentRange', readonly value?: string }
+  /** A 206 without its Content-Range. */
   | { readonly type: 'noContentRange' }
   /** The whole content with status 200. */
   | { readonly type: 'ignoreRange' }
@@ -105,8 +109,12 @@ export type FaultAction =
   /** RequestTimeTooSkewed from a server whose clock is `ms` milliseconds ahead. Not carried out. */
   | { readonly type: 'clockSkew', readonly ms: number }
 
+/**
+ * What goes wrong, and with which requests. Plain data, but for a `key` that is an expression. Unknown names and actions are a TypeError of
+ * addFault().
+ */
 export interface FaultRule {
-  /** Default: every request. */
+  /** @defaultValue every request */
   readonly match?: FaultMatch | undefined
   /** How often the rule fires before it is used up. @defaultValue 1, with `every` and `from` Infinity */
   readonly times?: number | undefined

@@ -13,47 +13,59 @@ export interface FileServerSwitches {
   readonly head?: 'ok' | 'refused' | 'noLength' | 'wrongLength' | undefined
   /** Content-Length is sent; otherwise replies are chunked. @defaultValue true */
   readonly contentLength?: boolean | undefined
-  /** @defaultValue true */
+  /** Replies carry an ETag, or a weak one. @defaultValue true */
   readonly etag?: boolean | 'weak' | undefined
-  /** @defaultValue true */
+  /** Replies carry Last-Modified. @defaultValue true */
   readonly lastModified?: boolean | undefined
   /** HTML listings of folders; false: 404. @defaultValue 'apache' */
   readonly listing?: ListingStyle | false | undefined
   /** Content-Encoding: gzip for clients that accept it, or for all. Ranges are then ignored. @defaultValue false */
   readonly gzip?: boolean | 'always' | undefined
-  /** Requests must carry it; others get 401. */
+  /** Requests must carry it; others get 401. @defaultValue none */
   readonly auth?: { readonly user: string, readonly password: string } | { readonly bearer: string } | undefined
-  /** Decoded path (without its leading slash) to a Location, which may be relative or on another server. */
+  /**
+   * Decoded path (without its leading slash) to a Location, which may be relative or on another server; status 302 unless it says. @defaultValue {}
+   */
   readonly redirects?: Readonly<Record<string, { readonly to: string, readonly status?: 301 | 302 | 303 | 307 | 308 }>> | undefined
-  /** Sent with each reply. */
+  /** Sent with each reply. @defaultValue {} */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
+/** What a file server has, how it answers, and where it listens. */
 export interface FileServerOptions extends FileServerSwitches, ServiceOptions {
-  /** Contents by decoded path, without a leading slash. */
+  /** Contents by decoded path, without a leading slash. @defaultValue {} */
   readonly files?: Readonly<Record<string, Uint8Array | string>> | undefined
-  /** Serve this folder too; `files` hide what it holds. */
+  /** Serve this folder too; `files` hide what it holds. @defaultValue none */
   readonly root?: string | undefined
 }
 
+/** The control side of a file server. */
 export interface FileServer extends AsyncDisposable {
   /** `http://host:port` */
   readonly endpoint: string
+  /** As it was given. */
   readonly host: string
+  /** The one that it got. */
   readonly port: number
-  /** Put a file; `modified` in milliseconds since 1970. */
+  /** Put a file; `modified` in milliseconds since 1970, default now; `headers` go with its replies. */
   put (path: string, data: Uint8Array | string, options?: { readonly headers?: Readonly<Record<string, string>>, readonly modified?: number }): void
+  /** From then on 404. */
   delete (path: string): void
   /** Change switches; those not named stay. */
   set (switches: FileServerSwitches): void
+  /** Add a rule behind those that are there. @throws TypeError for an unknown action or match field */
   addFault (rule: FaultRule): Promise<void>
+  /** No rule is left. */
   clearFaults (): Promise<void>
+  /** Since the start, or resetCounters(). */
   counters (): Promise<Counters>
   /** The last 1,000 requests with their headers, oldest first: what arrived here and what did not. */
   requests (): Promise<readonly RecordedRequest[]>
+  /** Counters and requests start again. */
   resetCounters (): Promise<void>
   /** Resolves as soon as it is so; waits for ever where it never is. */
   reached (wanted: Reached): Promise<void>
+  /** Destroy all connections and stop listening. Idempotent. */
   close (): Promise<void>
 }
 

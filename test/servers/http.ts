@@ -10,10 +10,11 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node
 import type { FaultAction, FaultSubject } from './faults.js'
 import type { Reply } from './exchange.js'
 
+/** Where a server listens, and how it behaves as such. What can not be listened on rejects with Node's error (EADDRINUSE, EACCES). */
 export interface ServiceOptions {
-  /** @defaultValue '127.0.0.1' */
+  /** Address or name to listen on. @defaultValue '127.0.0.1' */
   readonly host?: string | undefined
-  /** @defaultValue 0, a free one */
+  /** @defaultValue 0, a free one: the server's `port` says which */
   readonly port?: number | undefined
   /** Added before each reply, in milliseconds. @defaultValue 0 */
   readonly latencyMs?: number | undefined

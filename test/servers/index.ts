@@ -1,6 +1,6 @@
 /**
  * Servers for tests and demonstrations, on bare Node: an S3 server, a GCS server and a file server, all with faults to inject and counters to read.
- * Published as `forkfs/testing`.
+ * Published as `forkfs/testing`: for tests and demonstrations, and the one entry whose import loads node:http, node:net and node:child_process.
  */
 export { startS3Server } from './s3/server.js'
 export { startGcsServer } from './gcs/server.js'

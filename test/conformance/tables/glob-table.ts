@@ -50,6 +50,13 @@ export const cases: ReadonlyArray<readonly [pattern: string, expected: readonly 
   ['test0/**/test1/**', [...trees1, ...trees21]], ['test0/**/test1/**/', only([...trees1, ...trees21])]
 ]
 
+/** `?` is exactly one letter, never a separator; in URLs it begins a query. */
+export const singles: typeof cases = [
+  ['?', []], ['test?', ['test0', 'test1']], ['test?/', ['test0', 'test1']], ['?est?', ['test0', 'test1']], ['test?.json', ['test0.json', 'test1.json']], ['test?json', []], ['test0?json', ['test0.json']],
+  ['????????json', []], ['special_chars/f?oo.txt', special], ['special_chars/f??oo.txt', []], ['special_chars?f.oo.txt', []], ['test0/test?', ['test0/test1', 'test0/test2']],
+  ['test0/test?/test0.yaml', ['test0/test1/test0.yaml', 'test0/test2/test0.yaml']], ['**/test?', nested.slice(1).concat('test0')], ['**/te?t0.yaml', nested.map(name => `${name}/test0.yaml`).concat('test0.yaml')]
+]
+
 /** The numbers that the table's text gives, against slips in the lists above. */
 export const counts: Readonly<Record<string, number>> = {
   '**': 39, '**/': 9, '*': 7, '**/*.yaml': 10, '**/test1/*': 9, '*/test1/**': 6, '**/test1/**': 18, '**/test1/**/': 6, 'test0/*': 4, 'test0/**': 18,

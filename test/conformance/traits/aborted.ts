@@ -151,10 +151,10 @@ export function aborted (suite: Suite): void {
         await assert.rejects(verb({ signal: controller.signal, progress: abortAfterFirst(controller), maxConcurrency: 1 }), isReason, name)
       }
       const landed = await files()
-      for (const place of ['put/', 'cp/', 'pipe-']) assert.ok(landed.filter(name => name.startsWith(place)).length < 8, place)
+      for (const place of fs.capabilities.write ? ['put/', 'cp/', 'pipe-'] : []) assert.equal(landed.filter(name => name.startsWith(place)).length, 1, place)
       await settle(context)
       assert.deepEqual(await files(), landed)
-      assert.ok((await readdir(`${local}/s`)).length < 8)
+      assert.equal((await readdir(`${local}/s`)).length, 1)
     })
 
     suite.here('is let go of when a call is over', async ({ fs, at, seed }) => {

@@ -72,6 +72,33 @@ export function catRanges (suite: Suite): void {
       assert.ok(fs.stats.requests - before <= 2, `${fs.stats.requests - before} requests`)
     })
 
+    suite.here('reads ranges further apart than `maxGap` on their own, where requests are counted', async ({ fs, at, seed }) => {
+      await seed({ file: data })
+      const ranges = Array.from({ length: 20 }, (_, index) => ({ path: at('file'), start: index * 200, end: index * 200 + 50 }))
+      const requests = async (maxGap: number): Promise<number> => {
+        const before = fs.stats.requests
+        await fs.catRanges(ranges, { maxGap })
+        return fs.stats.requests - before
+      }
+      const merged = await requests(150)
+      if (merged === 0) return
+      assert.deepEqual([merged, await requests(149), await requests(0)], [1, 20, 20])
+    }, { needs: ['ranges'] })
+
+    suite.here('has `maxConcurrency` reads under way', async ({ fs, at, seed }) => {
+      const names = Array.from({ length: 8 }, (_, index) => `r/${index}`)
+      await seed(Object.fromEntries(names.map(name => [name, 'text'])))
+      for (const maxConcurrency of [1, 3]) {
+        let [begun, ended] = [0, 0]
+        const into = (): Uint8Array => {
+          assert.ok(++begun - ended <= maxConcurrency, `${begun - ended} of ${maxConcurrency}`)
+          return new Uint8Array(4)
+        }
+        await fs.catRanges(names.map(name => ({ path: at(name), start: 0, end: 4 })), { into, maxConcurrency, progress: { setSize: () => {}, advance: () => { ended++ } } })
+        assert.deepEqual([begun, ended], [8, 8])
+      }
+    })
+
     suite.here('gives a small result memory of its own', async ({ fs, at, seed }) => {
       await seed({ file: data })
       const results = await fs.catRanges([{ path: at('file'), start: 0, end: 10 }, { path: at('file'), start: 50_000, end: 50_010 }]) as Uint8Array[]

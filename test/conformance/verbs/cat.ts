@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { FsError } from '../../../lib/index.js'
 import { assertBytes, pattern, textOf } from '../bytes.js'
 import type { Suite } from '../suite.js'
 import type { Context } from '../types.js'
@@ -32,7 +33,10 @@ export function cat (suite: Suite): void {
       const paths = [at('c/one'), at('c/gone')]
       await assert.rejects(fs.cat(paths), { code: 'ENOENT' })
       assert.deepEqual(shown(context, await fs.cat(paths, { onError: 'omit' })), [['c/one', '1']])
-      assert.deepEqual(shown(context, await fs.cat(paths, { onError: 'return' })), [['c/gone', 'ENOENT'], ['c/one', '1']])
+      const results = await fs.cat(paths, { onError: 'return' })
+      assert.deepEqual(shown(context, results), [['c/gone', 'ENOENT'], ['c/one', '1']])
+      const { operation, protocol, path } = [...results.values()].find(result => result instanceof Error) as FsError
+      assert.deepEqual([operation, protocol, path], ['cat', fs.protocol, at('c/gone')])
       await assert.rejects(fs.cat(patternAt('c/*.gone')), { code: 'ENOENT' })
     })
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { FileSystem } from '../../../lib/index.js'
+import type { FileSystem, FsError } from '../../../lib/index.js'
 import { readBack, spelt } from '../context.js'
 import { assertBytes, nineMiB, pattern } from '../bytes.js'
 import type { Suite } from '../suite.js'
@@ -167,6 +167,33 @@ export function copy (suite: Suite): void {
       assert.deepEqual(await readdir(local), [])
     })
 
+    suite.here('reject at once, go on without what fails, or go on and reject with all of it, as `onError` says', async ({ fs, at, seed, folder, files }) => {
+      const local = await folder()
+      await seed({ 's/a': 'a', 's/z': 'z' })
+      const names = ['s/a', 's/gone', 's/lost', 's/z']
+      const copies: Record<string, (into: string, onError?: 'raise' | 'omit' | 'return') => Promise<void>> = {
+        get: (into, onError) => fs.get(names.map(at), `${local}/${into}/`, { onError })
+      }
+      if (fs.capabilities.write) {
+        await mkdir(`${local}/s`)
+        for (const name of ['s/a', 's/z']) await writeFile(`${local}/${name}`, name)
+        copies['cp'] = (into, onError) => fs.cp(names.map(at), `${at(into)}/`, { onError })
+        copies['put'] = (into, onError) => fs.put(names.map(name => `${local}/${name}`), `${at(into)}/`, { onError })
+      }
+      for (const [verb, copy] of Object.entries(copies)) {
+        const landed = async (into: string): Promise<string[]> => verb === 'get' ? (await readdir(`${local}/${into}`)).sort() : files(into)
+        await assert.rejects(copy(`${verb}-default`), { code: 'ENOENT' }, verb)
+        await assert.rejects(copy(`${verb}-raise`, 'raise'), { code: 'ENOENT' }, verb)
+        await copy(`${verb}-omit`, 'omit')
+        assert.deepEqual(await landed(`${verb}-omit`), ['a', 'z'], verb)
+        await assert.rejects(copy(`${verb}-return`, 'return'), (error: { errors?: ReadonlyArray<{ code?: string }> }) => {
+          assert.deepEqual(error.errors?.map(({ code }) => code), ['ENOENT', 'ENOENT'], verb)
+          return true
+        })
+        assert.deepEqual(await landed(`${verb}-return`), ['a', 'z'], verb)
+      }
+    })
+
     suite.it('reject with a RangeError when lists differ in length, or for maxDepth 0', async ({ fs, at, seed }) => {
       await seed({ 's/a': 'a' })
       await assert.rejects(fs.cp([at('s/a')], [at('x'), at('y')]), { name: 'RangeError' })
@@ -199,6 +226,15 @@ export function copy (suite: Suite): void {
       await fs.mv(patternAt('s/a*'), at('t/'))
       await fs.mv([at('s/b')], at('t'))
       assert.deepEqual(await files(), ['t/a1', 't/a2', 't/b', 't/x'])
+    })
+
+    suite.it('moves what is there and tells what is not by its own path, with `onError` return', async ({ fs, at, seed, files }) => {
+      await seed({ a: 'a', 't/x': 'x' })
+      await assert.rejects(fs.mv([at('gone'), at('a')], at('t'), { onError: 'return' }), ({ errors }: AggregateError) => {
+        assert.deepEqual(errors.map(({ code, operation, path }: FsError) => [code, operation, path]), [['ENOENT', 'mv', at('gone')]])
+        return true
+      })
+      assert.deepEqual(await files(), ['t/a', 't/x'])
     })
 
     suite.it('rejects and leaves everything when the source is missing, or a directory is moved into itself', async ({ fs, at, seed, files }) => {

@@ -9,6 +9,9 @@ const all = [...days, ...parquets]
 
 type Row = readonly [path: string, options: { readonly recursive?: boolean, readonly maxDepth?: number }, expected: readonly string[]]
 const rows: readonly Row[] = [
+  ['', {}, ['']],
+  ['**', { recursive: true, maxDepth: 1 }, ['', 'misc', 'top']],
+  ['top/**', { recursive: true, maxDepth: 1 }, ['top', 'top/second']],
   ['top/second', {}, ['top/second']],
   ['top/second', { recursive: true }, ['top/second', ...all]],
   ['top/second/*', {}, days],
@@ -29,6 +32,11 @@ export function expandPath (suite: Suite): void {
       for (const [path, options, expected] of rows) {
         assert.deepEqual((await fs.expandPath(patternAt(path), options)).map(under), [...expected].sort(), `${path} ${JSON.stringify(options)}`)
       }
+    })
+
+    suite.it('gives the top of the filesystem for an empty path, without looking', async ({ fs, options }) => {
+      if (options.urls === true) return // there is none
+      assert.deepEqual(await fs.expandPath(''), [fs.normalize('')])
     })
 
     suite.it('gives the union over a list, each path once', async ({ fs, at, patternAt, seed, under }) => {

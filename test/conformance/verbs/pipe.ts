@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { assertBytes, bytesOf, nineMiB, pattern } from '../bytes.js'
 import type { Suite } from '../suite.js'
 import type { Context } from '../types.js'
@@ -133,6 +135,17 @@ export function pipe (suite: Suite): void {
       await fs.pipe(new Map())
     })
 
+    suite.here('pipe() rejects, or leaves out what can not be written, as `onError` says', async ({ fs, at, seed, text }) => {
+      await seed({ other: '' })
+      const top = '' // nothing can be written at the top of a filesystem
+      const files = (names: readonly string[]): Map<string, string> => new Map(names.map(name => [name === top ? top : at(name), name]))
+      await assert.rejects(fs.pipe(files([top, 'a'])), { name: 'FsError' })
+      for (const onError of ['omit', 'return'] as const) {
+        await fs.pipe(files([`${onError} 1`, top, `${onError} 2`]), { onError })
+        assert.deepEqual([await text(`${onError} 1`), await text(`${onError} 2`)], [`${onError} 1`, `${onError} 2`])
+      }
+    })
+
     suite.it('writeText() writes a text and tells its size', async ({ fs, at, seed, text }) => {
       await seed({ other: '' })
       assert.equal((await fs.writeText(at('file'), 'ünï')).size, 5)
@@ -147,6 +160,25 @@ export function pipe (suite: Suite): void {
       const refused = await fs.touch(at('kept'), { truncate: false }).then(() => undefined, (error: { code?: string }) => error.code)
       assert.ok(refused === undefined || refused === 'FORKFS_NOT_SUPPORTED', `rejects with ${refused}`)
       assert.deepEqual([await text('new'), await text('full'), await text('fresh'), await text('kept')], ['', '', '', 'kept'])
+    })
+  }, { needs: ['write'] })
+
+  suite.family('contentType, metadata', suite => {
+    suite.here('are what was given to any verb that writes one file, where the store tells them', async ({ fs, at, seed }) => {
+      await seed({ other: '' })
+      const options = { contentType: 'text/x-conformance', metadata: { colour: 'deep blue' } }
+      const writes: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+        pipeFile: path => fs.pipeFile(path, 'text', options),
+        writeText: path => fs.writeText(path, 'text', options),
+        withFile: path => fs.withFile(path, 'w', file => file.write('text'), options),
+        createWriteStream: path => pipeline(Readable.from([bytesOf('text')]), fs.createWriteStream(path, options)),
+        writable: path => new Response('text').body!.pipeTo(fs.writable(path, options))
+      }
+      for (const [verb, write] of Object.entries(writes)) {
+        await write(at(verb))
+        const { contentType = options.contentType, metadata = options.metadata } = await fs.info(at(verb))
+        assert.deepEqual({ contentType, metadata }, options, verb)
+      }
     })
   }, { needs: ['write'] })
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import type { FileSystem, WriteOptions } from '../../../lib/index.js'
 import { assertBytes, pattern } from '../bytes.js'
 import type { Suite } from '../suite.js'
 
@@ -12,6 +13,12 @@ async function gather (stream: ReadableStream<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+/** A whole file through a stream. */
+const writers: Readonly<Record<string, (fs: FileSystem, path: string, text: string, options: WriteOptions) => Promise<void>>> = {
+  createWriteStream: (fs, path, text, options) => pipeline(Readable.from([text]), fs.createWriteStream(path, options)),
+  writable: (fs, path, text, options) => new Response(text).body!.pipeTo(fs.writable(path, options))
 }
 
 export function streams (suite: Suite): void {
@@ -43,6 +50,15 @@ export function streams (suite: Suite): void {
       await seed({ other: '' })
       await assert.rejects(buffer(fs.createReadStream(at('gone'))), { code: 'ENOENT' })
       await assert.rejects(gather(fs.readable(at('gone'))), { code: 'ENOENT' })
+    })
+
+    suite.here('readable() gives only the version that `ifMatch` names, else ends with FORKFS_CHANGED', async ({ fs, at, seed }) => {
+      await seed({ file: data })
+      const { etag: ifMatch } = await fs.info(at('file'))
+      if (ifMatch === undefined) return
+      assertBytes(await gather(fs.readable(at('file'), { ifMatch, start: 10, end: 20 })), data.slice(10, 20))
+      await seed({ file: pattern(300_000, 10) })
+      for (const range of [{}, { start: 10, end: 20 }]) await assert.rejects(gather(fs.readable(at('file'), { ifMatch, ...range })), { code: 'FORKFS_CHANGED' })
     })
 
     suite.here('let go when they are left early', async ({ fs, at, seed }) => {
@@ -100,6 +116,24 @@ export function streams (suite: Suite): void {
       await web.abort(new Error('not wanted'))
       assert.deepEqual([await text('old'), await files()], ['old', ['old']])
     })
+
+    for (const [verb, write] of Object.entries(writers)) {
+      suite.here(`${verb}() with flag wx writes where nothing is, else fails with EEXIST and leaves the file`, async ({ fs, at, seed, text, files }) => {
+        await seed({ old: 'old' })
+        await write(fs, at('new'), 'new', { flag: 'wx' })
+        for (const name of ['old', 'new']) await assert.rejects(write(fs, at(name), 'other', { flag: 'wx' }), { code: 'EEXIST' }, name)
+        assert.deepEqual([await text('old'), await text('new'), await files()], ['old', 'new', ['new', 'old']])
+      }, { needs: ['exclusiveCreate'] })
+
+      suite.here(`${verb}() writes over the version that \`ifMatch\` names only, else fails with FORKFS_CHANGED and leaves the file`, async ({ fs, at, seed, text, files }) => {
+        await seed({ file: 'first' })
+        const { etag: ifMatch } = await fs.info(at('file'))
+        if (ifMatch === undefined) return
+        await write(fs, at('file'), 'second', { ifMatch })
+        for (const name of ['file', 'gone']) await assert.rejects(write(fs, at(name), 'third', { ifMatch }), { code: 'FORKFS_CHANGED' }, name)
+        assert.deepEqual([await text('file'), await files()], ['second', ['file']])
+      })
+    }
 
     suite.here('write an empty file when nothing is written', async ({ fs, at, seed, text }) => {
       await seed({ other: '' })

@@ -10,6 +10,7 @@ const everything = 'https://www.googleapis.com/auth/cloud-platform'
 
 /** A credential file of each kind, good on one server. */
 export interface GcsCredentials {
+  /** A service account's key file. */
   readonly serviceAccount: ServiceAccountKey
   /** What `gcloud auth application-default login` writes. Clients that ask a fixed host for its tokens must be told the server's `/token`. */
   readonly authorizedUser: Readonly<Record<'type' | 'client_id' | 'client_secret' | 'refresh_token', string>>

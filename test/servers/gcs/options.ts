@@ -1,6 +1,8 @@
 import type { ServiceOptions } from '../http.js'
 
+/** A bucket that is there at the start. */
 export interface GcsBucketOptions {
+  /** As it stands in URLs. */
   readonly name: string
   /** Replaced and deleted objects stay, reachable by their generation. @defaultValue false */
   readonly versioning?: boolean | undefined
@@ -10,15 +12,15 @@ export interface GcsBucketOptions {
   readonly publicRead?: boolean | undefined
   /** `storageLayout` says that folders are real. Nothing else changes. @defaultValue false */
   readonly hierarchical?: boolean | undefined
-  /** @defaultValue 'US' */
+  /** What the bucket's resource says. @defaultValue 'US' */
   readonly location?: string | undefined
-  /** @defaultValue 'STANDARD' */
+  /** Of the bucket, and of objects that name none. @defaultValue 'STANDARD' */
   readonly storageClass?: string | undefined
 }
 
 /** Plain data: it crosses to the child process of `spawnGcsServer()`. */
 export interface GcsServerOptions extends ServiceOptions {
-  /** @defaultValue 'test-project' */
+  /** Owner of the buckets. @defaultValue 'test-project' */
   readonly projectId?: string | undefined
   /** The buckets that exist at the start. @defaultValue ['test'] */
   readonly buckets?: readonly (string | GcsBucketOptions)[] | undefined

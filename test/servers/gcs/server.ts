@@ -14,7 +14,9 @@ import type { ObjectFields } from './store.js'
 
 /** A resumable upload that was neither finished nor cancelled. */
 export interface OpenSession {
+  /** Of the object that it would become. */
   readonly key: string
+  /** `upload_id` of the session's URL. */
   readonly uploadId: string
   /** Bytes that the server has. */
   readonly persisted: number
@@ -24,8 +26,11 @@ export interface OpenSession {
 export interface GcsServer extends AsyncDisposable {
   /** `http://host:port`, without a path: what `apiEndpoint` and STORAGE_EMULATOR_HOST take. */
   readonly endpoint: string
+  /** As it was given. */
   readonly host: string
+  /** The one that it got. */
   readonly port: number
+  /** Owner of the buckets. */
   readonly projectId: string
   /** A token that is good from the start. */
   readonly accessToken: string
@@ -33,7 +38,9 @@ export interface GcsServer extends AsyncDisposable {
   readonly pid: number
   /** Add a rule behind those that are there. @throws TypeError for an unknown action or match field */
   addFault (rule: FaultRule): Promise<void>
+  /** No rule is left. */
   clearFaults (): Promise<void>
+  /** Since the start, or resetCounters(). */
   counters (): Promise<Counters>
   /** Resolves as soon as it is so; waits for ever where it never is. */
   reached (wanted: Reached): Promise<void>
@@ -54,6 +61,7 @@ export interface GcsServer extends AsyncDisposable {
   generation (bucket: string, key: string): Promise<string | undefined>
   /** In the order of a listing. */
   keys (bucket: string, prefix?: string): Promise<readonly string[]>
+  /** Resumable uploads that are open. */
   uploads (bucket: string): Promise<readonly OpenSession[]>
   /** Set the server's clock that many milliseconds ahead. */
   setClock (skewMs: number): Promise<void>
@@ -63,6 +71,7 @@ export interface GcsServer extends AsyncDisposable {
   credentials (): Promise<GcsCredentials>
   /** Stop the server's process (SIGSTOP). Rejects with FORKFS_NOT_SUPPORTED in this process, as do `resume` and `kill`. */
   pause (): Promise<void>
+  /** Let it go on (SIGCONT). */
   resume (): Promise<void>
   /** End the server's process at once (SIGKILL). */
   kill (): Promise<void>

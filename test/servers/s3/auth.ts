@@ -4,12 +4,15 @@ import { percentEncode, toLatin1 } from './target.js'
 import type { Exchange } from '../exchange.js'
 import type { Target } from './target.js'
 
+/** What a server accepts signatures of. */
 export interface S3Credential {
+  /** The name in signatures. */
   readonly accessKeyId: string
+  /** What they are made with. */
   readonly secretAccessKey: string
-  /** Temporary credentials: the token that requests must carry. */
+  /** Temporary credentials: the token that requests must carry. @defaultValue none */
   readonly sessionToken?: string | undefined
-  /** The token counts as expired from then on, in milliseconds since 1970 by the server's clock. */
+  /** The token counts as expired from then on, in milliseconds since 1970 by the server's clock. @defaultValue never */
   readonly expiresAt?: number | undefined
 }
 

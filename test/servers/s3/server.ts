@@ -14,7 +14,9 @@ import type { S3ServerOptions } from './options.js'
 
 /** An upload that was neither completed nor aborted. */
 export interface OpenUpload {
+  /** Of the object that it would become. */
   readonly key: string
+  /** What the client got from CreateMultipartUpload. */
   readonly uploadId: string
   /** Sizes in bytes by part number. */
   readonly parts: Readonly<Record<number, number>>
@@ -24,17 +26,24 @@ export interface OpenUpload {
 export interface S3Server extends AsyncDisposable {
   /** `http://host:port` */
   readonly endpoint: string
+  /** As it was given. */
   readonly host: string
+  /** The one that it got. */
   readonly port: number
+  /** Of the server, and of buckets that name no other. */
   readonly region: string
+  /** The first of the credentials that were accepted at the start; '' where there were none. */
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** Of the same; undefined where they are not temporary. */
   readonly sessionToken: string | undefined
   /** The process that serves. */
   readonly pid: number
   /** Add a rule behind those that are there. @throws TypeError for an unknown action or match field */
   addFault (rule: FaultRule): Promise<void>
+  /** No rule is left. */
   clearFaults (): Promise<void>
+  /** Since the start, or resetCounters(). */
   counters (): Promise<Counters>
   /** The last 1,000 requests, oldest first. */
   requests (): Promise<readonly RecordedRequest[]>
@@ -50,6 +59,7 @@ export interface S3Server extends AsyncDisposable {
   get (bucket: string, key: string): Promise<Uint8Array | undefined>
   /** In the order of a listing. */
   keys (bucket: string, prefix?: string): Promise<readonly string[]>
+  /** Multipart uploads that are open, in the order of a listing. */
   uploads (bucket: string): Promise<readonly OpenUpload[]>
   /** End the open uploads of keys with that prefix, as a lifecycle rule does. @returns how many there were */
   expireUploads (bucket: string, prefix?: string): Promise<number>
@@ -59,6 +69,7 @@ export interface S3Server extends AsyncDisposable {
   setCredentials (credentials: readonly S3Credential[]): Promise<void>
   /** Stop the server's process (SIGSTOP). Rejects with FORKFS_NOT_SUPPORTED in this process, as do `resume` and `kill`. */
   pause (): Promise<void>
+  /** Let it go on (SIGCONT). */
   resume (): Promise<void>
   /** End the server's process at once (SIGKILL). */
   kill (): Promise<void>
