@@ -113,7 +113,9 @@ describe('allocate()', function () {
       }
       const [carrier, zero, sums] = value as [string, boolean, Array<[number, number, boolean]>]
       assert.deepEqual([carrier, zero], [koffiIsHere ? 'mmap' : 'shared-memory', true])
-      assert.deepEqual(sums.map(([sum, length]) => [sum, length]), [[2 * MiB, MiB / 2], [2 * MiB, MiB / 2]])
+      assert.deepEqual(sums.map(([, length]) => length), [MiB / 2, MiB / 2])
+      const written = mode === 'r+' ? 3 : 0 // by the other worker, where it was first: a 2 becomes a 5
+      for (const [sum] of sums) assert.ok(sum === 2 * MiB || sum === 2 * MiB + written, String(sum))
     })
   }
 })
