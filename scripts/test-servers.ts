@@ -13,7 +13,7 @@ else console.log('redis: left out, there is no redis-server here')
 
 const servers = await startServers()
 try {
-  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', '--parallel', '--jobs', '2', '--timeout', '60000', ...suites], {
+  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', '--parallel', '--jobs', '3', '--timeout', '60000', ...suites], {
     stdio: 'inherit',
     env: { ...process.env, ...Object.fromEntries(servers.flatMap(({ env }) => Object.entries(env))) }
   })

@@ -34,7 +34,7 @@ export async function checkEngines (place: Place, tools: Tools, whole: boolean):
     const files = (whole ? ['dist/test/**/*.test.js'] : version === nodes[0] ? [] : version === nodes.at(-1) ? [...leaning, ...standing] : leaning).flatMap(filesOf)
     if (files.length === 0) continue
     const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')
-    const printed = await run({ cwd: root }, node, mocha, '--parallel', '--jobs', '2', '--reporter', 'dot', ...files)
+    const printed = await run({ cwd: root }, node, mocha, '--parallel', '--jobs', '3', '--reporter', 'dot', ...files)
     console.log(`${whole ? 'all suites' : `the suites that lean on Node (${files.length} files)`}, on ${version}: ${/\d+ passing.*/.exec(printed)?.[0] ?? printed}`)
   }
 }

@@ -32,7 +32,7 @@ describe('the kills', function () {
   this.timeout(180_000)
 
   it('find nothing torn, leaked or hung in any of the four systems, tell their seed, and leave nothing', () => inFolder(async folder => {
-    const run = start(folder, '--kills', '12', '--seed', '4')
+    const run = start(folder, '--kills', '40', '--seed', '4')
     assert.equal(await run.ended, 0, run.output)
     assert.match(run.output, /seed 4\b/)
     for (const system of ['streams', 'workers', 'checkpoint', 'memmap']) assert.match(run.output, new RegExp(`^ *${system} +[1-9]\\d* +\\d+ +0 +0 +0$`, 'm'), run.output)

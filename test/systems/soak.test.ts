@@ -19,7 +19,7 @@ describe('the soak', function () {
   this.timeout(120_000)
 
   it('finds no wrong byte and nothing left after faults, aborts and kills', async () => {
-    const { code, output } = await soak('--seconds', '8')
+    const { code, output } = await soak('--seconds', '20')
     assert.equal(code, 0, output)
     for (const what of ['sockets left', 'uploads left', 'workers killed', 'calls aborted']) assert.match(output, new RegExp(`^ *${what} +\\d+$`, 'm'), output)
     for (const what of ['sockets left', 'uploads left']) assert.match(output, new RegExp(`^ *${what} +0$`, 'm'), output)
