@@ -79,7 +79,7 @@ export class GcsClient {
     this.retry = options.retry
     const { userProject } = options.settings
     this.#userProject = userProject === undefined ? '' : `userProject=${encodeURIComponent(userProject)}`
-    this.net = new NetClient({ ...options, protocol: 'gs', transport: options.transport === 'undici' ? 'undici' : 'direct' })
+    this.net = new NetClient({ ...options, protocol: 'gs' })
   }
 
   /** Send a request; `read` turns the reply into what the caller wants. */

@@ -1,9 +1,11 @@
 import { FsError } from '../../lib/errors/index.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
 import { checkNetwork } from '../../lib/filesystem/network-options.js'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import { ObjectStore } from '../../lib/filesystem/object-store.js'
 import { isLoopback } from '../../lib/filesystem/option-values.js'
 import { canonical } from '../../lib/filesystem/options.js'
+import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import type { Capabilities, Verb } from '../../lib/filesystem/types.js'
 import { described } from '../../lib/filesystem/upload-journal.js'
 import type { CredentialOffer } from '../../lib/net/credential-offers.js'
@@ -43,12 +45,8 @@ export class GcsFileSystem extends ObjectStore<GcsEngine> {
 
   protected override async _loadEngine (): Promise<GcsEngine> {
     const { GcsEngine } = await import('./engine.js')
-    const { ca, dispatcher, transport } = this._options as unknown as GcsOptions
     return new GcsEngine({
-      ...this._options,
-      ca,
-      dispatcher,
-      transport,
+      ...this._options as ResolvedCommonOptions & NetworkOptions,
       settings: this.#settings,
       expectedIdentity: this._withheld?.['account'] as string | undefined,
       parentKey: () => offerKey(this._describe(false)),

@@ -31,7 +31,7 @@ export class HttpEngine {
 
   constructor (options: EngineOptions) {
     const { headers, home, withheld, retry, maxConcurrency, transport } = options
-    this.#net = new NetClient({ ...options, protocol: 'http', transport: transport === 'direct' ? 'direct' : 'undici' })
+    this.#net = new NetClient({ ...options, protocol: 'http', transport: transport === 'direct' ? 'direct' : 'undici' }) // servers are not known
     this.#client = new HttpClient({ net: this.#net, headers, home, withheld })
     this.#again = new Again(retry, () => { this.#restarts++ })
     this.#reader = new Reader({ client: this.#client, whole: this.#whole, concurrency: maxConcurrency, again: this.#again })

@@ -5,7 +5,7 @@ import type { ListOptions } from '../../lib/filesystem/core.js'
 import { isSecretName } from '../../lib/filesystem/descriptor.js'
 import type { Travel } from '../../lib/filesystem/descriptor.js'
 import { checkNetwork } from '../../lib/filesystem/network-options.js'
-import type { OptionTable } from '../../lib/filesystem/options.js'
+import type { OptionTable, ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import { usingProgress } from '../../lib/filesystem/progress.js'
 import type { Stats } from '../../lib/filesystem/stats.js'
 import type { BulkVerb, Bytes, Capabilities, Chunk, FileInfo, RangeOptions, RangeRead, Verb } from '../../lib/filesystem/types.js'
@@ -47,10 +47,10 @@ export class HttpFileSystem extends FileSystem {
 
   #load (): Promise<HttpEngine> {
     this.#loading ??= import('./engine.js').then(({ HttpEngine }) => {
-      const { headers = {}, ca, dispatcher, transport } = this._options as HttpOptions
+      const options = this._options as ResolvedCommonOptions & HttpOptions
       const home = this.#base === undefined ? undefined : addressOf(this.#base).origin
       const withheld = (this._withheld?.['headers'] ?? []) as readonly string[]
-      this.#engine = new HttpEngine({ ...this._options, headers, ca, dispatcher, transport, home, withheld })
+      this.#engine = new HttpEngine({ ...options, headers: options.headers ?? {}, home, withheld })
       return this.#engine
     })
     return this.#loading

@@ -82,7 +82,7 @@ export class S3Client {
 
   constructor (options: S3ClientOptions) {
     this.#options = options
-    this.net = new NetClient({ ...options, protocol: 's3', transport: options.transport === 'undici' ? 'undici' : 'direct' })
+    this.net = new NetClient({ ...options, protocol: 's3' })
   }
 
   /** Send a request; `read` turns the reply into what the caller wants (and may find an error in a 200). */

@@ -1,8 +1,10 @@
 import { FsError } from '../../lib/errors/index.js'
 import type { Travel, Withheld } from '../../lib/filesystem/descriptor.js'
 import { checkNetwork } from '../../lib/filesystem/network-options.js'
+import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
 import { ObjectStore } from '../../lib/filesystem/object-store.js'
 import { canonical } from '../../lib/filesystem/options.js'
+import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import { isLoopback } from '../../lib/filesystem/option-values.js'
 import type { Capabilities, UnfinishedUpload, Verb } from '../../lib/filesystem/types.js'
 import type { S3Engine } from './engine.js'
@@ -42,12 +44,8 @@ export class S3FileSystem extends ObjectStore<S3Engine> {
 
   protected override async _loadEngine (): Promise<S3Engine> {
     const { S3Engine } = await import('./engine.js')
-    const { ca, dispatcher, transport } = this._options as unknown as S3Options
     return new S3Engine({
-      ...this._options,
-      ca,
-      dispatcher,
-      transport,
+      ...this._options as ResolvedCommonOptions & NetworkOptions,
       settings: this.#settings,
       sent: receivedIdentity(this._withheld),
       parentKey: () => offerKey(this._describe(false)),

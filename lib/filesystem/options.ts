@@ -119,6 +119,18 @@ export function unknownOption (name: string, owner: string, known: readonly stri
   return new TypeError(`Unknown option \`${name}\` of ${owner}${near === undefined ? `; known are ${known.join(', ')}` : `: did you mean \`${near}\`?`}`)
 }
 
+/**
+ * Refuse names that a function does not take: a misspelt one would be none, silently. Costs a look at each own name.
+ * @throws TypeError that names the option and the nearest known one, or for what is no object
+ */
+export function checkNames (verb: string, options: object, known: ReadonlySet<string>, more: readonly string[] = []): void {
+  if (typeof options !== 'object' || options === null) checkObject(`${verb}()`, options)
+  for (const name in options) {
+    if (known.has(name) || !Object.hasOwn(options, name) || more.includes(name)) continue
+    throw unknownOption(name, `${verb}()`, [...known, ...more])
+  }
+}
+
 /** @throws TypeError unless the options of `owner` are an object */
 export function checkObject (owner: string, options: unknown): void {
   if (!isRecord(options)) throw new TypeError(`Expected the options of ${owner} to be an object, got ${shown(options, false)}`)

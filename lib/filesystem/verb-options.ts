@@ -2,7 +2,7 @@ import type { CatOptions, ReadBlockOptions } from './cat.js'
 import type { ExpandOptions } from './expand.js'
 import type { FindOptions } from './find.js'
 import type { GlobOptions } from './glob.js'
-import { checkObject, unknownOption } from './options.js'
+import { checkNames } from './options.js'
 import type { CatRangesOptions } from './ranges.js'
 import type { RemoveOptions } from './remove.js'
 import type { BulkVerb, CopyOptions, OpenOptions, ReadVerb, TreeVerb, Verb, WriteOptions } from './types.js'
@@ -53,16 +53,10 @@ const verbs: ReadonlyMap<string, Names> = new Map<string, Names>([
 ])
 
 /**
- * Refuse options that a verb does not know: a misspelt one would be none, silently. Costs a look at each own name.
  * @param more what verbs of the class take besides
- * @throws TypeError that names the option and the nearest known one
+ * @throws TypeError for an option that the verb does not know, see checkNames()
  */
 export function checkVerbOptions (verb: string, options: object, more: readonly string[]): void {
   const known = verbs.get(verb)
-  if (known === undefined) return
-  if (typeof options !== 'object' || options === null) checkObject(`${verb}()`, options)
-  for (const name in options) {
-    if (known.has(name) || !Object.hasOwn(options, name) || more.includes(name)) continue
-    throw unknownOption(name, `${verb}()`, [...known, ...more])
-  }
+  if (known !== undefined) checkNames(verb, options, known, more)
 }

@@ -10,7 +10,7 @@ import { orAborted } from './or-aborted.js'
 import { backoffMs, RetryBudget, retryAfterMs, sleep } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { publishRetry, trace } from './trace.js'
-import { TransportError } from './transport.js'
+import { keepAliveMs, TransportError } from './transport.js'
 import type { Destination, NetReply, NetRequest, NetStream, ReplyHead, Transport } from './transport.js'
 
 export interface NetClientOptions {
@@ -21,7 +21,7 @@ export interface NetClientOptions {
   readonly idleTimeoutMs: number
   readonly ca?: string | undefined
   readonly dispatcher?: Dispatcher | undefined
-  readonly transport: TransportOptions['transport']
+  readonly transport?: TransportOptions['transport']
 }
 
 /** What a reply that is no success means. */
@@ -47,8 +47,6 @@ export interface NetCall {
   readonly destination?: ((head: ReplyHead) => Destination) | undefined
 }
 
-/** Longer than a server keeps an idle connection: what froze meanwhile (SIGSTOP, sleep, a snapshot) is not used again. */
-const idleGapMs = 4000
 /** Uploads get time in proportion: silence while a body is sent is not the server's. */
 const slowestUpload = 64 * 1024 / 1000
 
@@ -132,7 +130,8 @@ export class NetClient {
 
   async #attempt<T extends ReplyHead> (call: NetCall, attempt: number, deadline: Deadline, signal: AbortSignal, once: Once<T>): Promise<T | Attempt> {
     const now = Date.now()
-    if (this.#active === 0 && now - this.#lastUse > idleGapMs && !this.#borrowed) this.#transport.drop()
+    // What froze meanwhile (SIGSTOP, sleep, a snapshot) is not used again.
+    if (this.#active === 0 && now - this.#lastUse > keepAliveMs && !this.#borrowed) this.#transport.drop()
     this.#active++
     try {
       const built = call.build(attempt)

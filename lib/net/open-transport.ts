@@ -4,8 +4,8 @@ import type { Transport } from './transport.js'
 import { proxyFromEnvironment, UndiciTransport } from './undici.js'
 
 export interface TransportOptions {
-  /** 'direct': sockets of our own. 'undici': undici's. */
-  readonly transport: 'undici' | 'direct'
+  /** 'direct': sockets of our own. 'undici': undici's. @defaultValue 'auto', which is 'direct' where that can be */
+  readonly transport?: 'auto' | 'undici' | 'direct' | undefined
   /** Connections to one origin. */
   readonly connections: number
   readonly ca?: string | undefined
@@ -17,6 +17,6 @@ export interface TransportOptions {
  * writes into a buffer after the read was given up.
  */
 export async function openTransport ({ transport, dispatcher, ...options }: TransportOptions): Promise<Transport> {
-  const direct = transport === 'direct' && dispatcher === undefined && process.platform !== 'win32' && !proxyFromEnvironment(process.env)
+  const direct = transport !== 'undici' && dispatcher === undefined && process.platform !== 'win32' && !proxyFromEnvironment(process.env)
   return direct ? new DirectTransport(options) : UndiciTransport.open({ ...options, dispatcher })
 }

@@ -1,3 +1,8 @@
+/** Idle connections are closed before common servers do (5 s and more): a request never meets a socket that just died, or froze with this process. */
+export const keepAliveMs = 4000
+/** Longest time for a connection to come about. */
+export const connectMs = 10_000
+
 /** Reply headers, names in lower case; repeated lines are joined with ', ' (set-cookie is of no use here). */
 export type ReplyHeaders = Readonly<Record<string, string | undefined>>
 

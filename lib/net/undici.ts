@@ -6,6 +6,7 @@ import type { ExchangeHandler } from './exchange.js'
 import { loadUndici, loadUndiciCore } from './load-undici.js'
 import type { UndiciCore } from './load-undici.js'
 import { streamExchange } from './stream-exchange.js'
+import { connectMs, keepAliveMs } from './transport.js'
 import type { ExchangeOptions, NetReply, NetRequest, NetStream, Transport } from './transport.js'
 
 export interface UndiciOptions {
@@ -16,9 +17,6 @@ export interface UndiciOptions {
   /** A dispatcher of the caller's: used, never closed. */
   readonly dispatcher?: Dispatcher | undefined
 }
-
-/** Idle connections are closed before common servers do (5 s and more): a request never meets a socket that just died. */
-const keepAliveMs = 4000
 
 /** Options of TLS: Node's own authorities, and the one that was given. */
 export function trusted (ca: string | undefined): { readonly ca?: string[] } {
@@ -55,7 +53,7 @@ export class UndiciTransport implements Transport {
     const tls = trusted(ca)
     const shared = { connections, pipelining: 1, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs, headersTimeout: 0, bodyTimeout: 0 }
     if (undici.EnvHttpProxyAgent !== undefined) return new undici.EnvHttpProxyAgent({ ...shared, connect: tls, requestTls: tls })
-    const connect = undici.buildConnector({ ...tls, timeout: 10_000 }) as unknown as (options: object, callback: (error: Error | null, socket: Socket | null) => void) => Socket
+    const connect = undici.buildConnector({ ...tls, timeout: connectMs }) as unknown as (options: object, callback: (error: Error | null, socket: Socket | null) => void) => Socket
     return new undici.Agent({
       ...shared,
       connect: (target, callback) => {

@@ -52,14 +52,8 @@ export function moduleSpecifier (name: string, module: unknown): string {
   return module
 }
 
-export const callNames: readonly string[] = ['signal', 'timeoutMs'] satisfies ReadonlyArray<keyof CallOptions>
-export const poolCallNames: readonly string[] = [...callNames, 'retries' satisfies keyof PoolCallOptions]
-
-/** A misspelt deadline would be none. @throws TypeError for a name that a call does not know, and for what is no object */
-export function checkCallOptions (options: CallOptions, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options)
-  for (const name in options) if (!names.includes(name) && Object.hasOwn(options, name)) throw unknownOption(name, 'call()', names)
-}
+export const callNames: ReadonlySet<string> = new Set(['signal', 'timeoutMs'] satisfies ReadonlyArray<keyof CallOptions>)
+export const poolCallNames: ReadonlySet<string> = new Set([...callNames, 'retries' satisfies keyof PoolCallOptions])
 
 function checkStrings (name: string, value: unknown): void {
   if (value === undefined) return

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { FsError, isFsError } from '../errors/index.js'
+import { checkNames } from '../filesystem/options.js'
 import { callPath, WorkerDiedError } from './errors.js'
-import { checkCallOptions, checkTimeout, moduleSpecifier, poolCallNames, resolveOptions } from './options.js'
+import { checkTimeout, moduleSpecifier, poolCallNames, resolveOptions } from './options.js'
 import type { CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'
 import { startUnless } from './worker.js'
 
@@ -60,7 +61,7 @@ class Pool implements WorkerPool {
   }
 
   async call<T = unknown> (module: string | URL, name: string, args: readonly unknown[] = [], options: PoolCallOptions = {}): Promise<T> {
-    checkCallOptions(options, poolCallNames)
+    checkNames('call', options, poolCallNames)
     const { retries = 0, signal, timeoutMs } = options
     expectCount('retries', retries, 0)
     const specifier = moduleSpecifier('module', module)

@@ -1,5 +1,6 @@
 import { decodeError, encodeError } from '../errors/codec.js'
 import { FsError, kindOf } from '../errors/index.js'
+import { checkNames } from '../filesystem/options.js'
 import { answerWorker } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { releaseOwner } from '../resources/release.js'
@@ -10,7 +11,7 @@ import type { Call, Exit } from './errors.js'
 import { within } from './hosts/host.js'
 import type { Host } from './hosts/host.js'
 import { launch } from './launch.js'
-import { callNames, checkCallOptions, checkTimeout, moduleSpecifier, resolveOptions } from './options.js'
+import { callNames, checkTimeout, moduleSpecifier, resolveOptions } from './options.js'
 import type { ResolvedWorkerOptions } from './options.js'
 import type { Peer } from './peer.js'
 import { printedVerb } from './envelope.js'
@@ -100,7 +101,7 @@ class LiveWorker implements RemoteWorker {
     if (typeof name !== 'string' || name === '') throw new TypeError(`Expected \`name\` to be the name of an export, got \`${String(name)}\` (${typeof name})`)
     if (!Array.isArray(args)) throw new TypeError(`Expected \`args\` to be an array, got (${kindOf(args)})`)
     refusePromises(args, index => `args[${index}]`)
-    checkCallOptions(options, callNames)
+    checkNames('call', options, callNames)
     const body: CallBody = [specifier, name, args]
     // Awaited here, not returned: V8 then shows the caller in the stack of what is thrown.
     const value = await this.#traced({ verb: 'call', body, subject: { value: args, root: 'args' }, module: specifier, name }, options)
@@ -109,7 +110,7 @@ class LiveWorker implements RemoteWorker {
 
   async run (source: string, options: CallOptions = {}): Promise<void> {
     if (typeof source !== 'string') throw new TypeError(`Expected \`source\` to be a string, got (${kindOf(source)})`)
-    checkCallOptions(options, callNames)
+    checkNames('run', options, callNames)
     await this.#traced({ verb: 'run', body: { source }, subject: { value: source, root: 'source' }, module: '', name: 'run' }, options)
   }
 

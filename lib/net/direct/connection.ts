@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { connectMs, keepAliveMs } from '../transport.js'
 import { keptFor } from './head.js'
 import type { ParsedHead } from './head.js'
 import { ReplyParser } from './reply-parser.js'
@@ -8,13 +9,13 @@ import type { Turn } from './turn.js'
 const worthPlacing = 32 * 1024
 /** Bytes per read: what fits into the processor's second cache. */
 export const windowBytes = 256 * 1024
-/** Idle connections are closed before common servers do (5 s and more): a request never meets a socket that just died. */
-export const keepAliveMs = 4000
-const connectMs = 10_000
+
+/** Bytes that come are put into what `buffer` gives, and told by `callback`. */
+export interface OnRead { buffer (): Uint8Array, callback (bytes: number, buffer: Uint8Array): boolean }
 
 export interface ConnectionOptions {
-  /** Begin to connect; bytes that come are put into what `buffer` gives and told by `callback`. */
-  connect (onread: { buffer (): Uint8Array, callback (bytes: number, buffer: Uint8Array): boolean }): Socket
+  /** Begin to connect. */
+  connect (onread: OnRead): Socket
   /** 'connect' or 'secureConnect'. */
   readonly ready: string
   /** Shared by all connections of this transport: what is read into it is used before the next read. */

@@ -94,8 +94,7 @@ export function headerOf ({ headers }: NetRequest, name: string): string | undef
 }
 
 /** The head of a request, whole. @throws TypeError for what would not stay one request: before anything is sent */
-export function writeHead (request: NetRequest, authority: string): string {
-  const { method, path, headers, body } = request
+export function writeHead ({ method, origin, path, headers, body }: NetRequest): string {
   if (unfitForTarget.test(path)) throw new TypeError('a character of the request\'s target belongs into no request line')
   let fields = ''
   let hasHost = false
@@ -109,5 +108,5 @@ export function writeHead (request: NetRequest, authority: string): string {
     fields += `${name}: ${value}\r\n`
   }
   const length = body !== undefined ? `content-length: ${body.length}\r\n` : method === 'GET' || method === 'HEAD' || method === 'DELETE' ? '' : 'content-length: 0\r\n'
-  return `${method} ${path} HTTP/1.1\r\n${hasHost ? '' : `host: ${authority}\r\n`}${fields}${length}\r\n`
+  return `${method} ${path} HTTP/1.1\r\n${hasHost ? '' : `host: ${origin.slice(origin.indexOf('//') + 2)}\r\n`}${fields}${length}\r\n`
 }

@@ -3,10 +3,11 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { exchange, transportError } from '../exchange.js'
 import type { ExchangeHandler } from '../exchange.js'
 import { streamExchange } from '../stream-exchange.js'
+import { keepAliveMs } from '../transport.js'
 import type { ExchangeOptions, NetReply, NetRequest, NetStream, Transport } from '../transport.js'
 import { trusted, UndiciTransport } from '../undici.js'
-import { keepAliveMs, windowBytes } from './connection.js'
-import type { ConnectionOptions } from './connection.js'
+import { windowBytes } from './connection.js'
+import type { ConnectionOptions, OnRead } from './connection.js'
 import { headerOf, OddReply, writeHead } from './head.js'
 import { OriginPool } from './origin-pool.js'
 import { Turn } from './turn.js'
@@ -19,7 +20,7 @@ export interface DirectOptions {
 }
 
 type Connect = ConnectionOptions['connect']
-type WithOnread<T> = T & { readonly onread: { buffer (): Uint8Array, callback (bytes: number, buffer: Uint8Array): boolean } }
+type WithOnread<T> = T & { readonly onread: OnRead }
 
 /**
  * HTTP/1.1 over sockets of our own, for stores: bodies are read right to where they belong, without streams and without a
@@ -47,23 +48,15 @@ export class DirectTransport implements Transport {
   }
 
   request (request: NetRequest, options: ExchangeOptions): Promise<NetReply> {
-    if (this.#isOdd(request)) return this.#elsewhere().then(other => other.request(request, options))
-    return exchange(this.#send, request, options).catch((error: unknown) => {
-      this.#judge(request, error)
-      return this.#elsewhere().then(other => other.request(request, options))
-    })
+    return this.#here(request, () => exchange(this.#send, request, options), other => other.request(request, options))
   }
 
   stream (request: NetRequest, options: ExchangeOptions): Promise<NetStream> {
-    if (this.#isOdd(request)) return this.#elsewhere().then(other => other.stream(request, options))
-    return streamExchange(this.#send, request, options).catch((error: unknown) => {
-      this.#judge(request, error)
-      return this.#elsewhere().then(other => other.stream(request, options))
-    })
+    return this.#here(request, () => streamExchange(this.#send, request, options), other => other.stream(request, options))
   }
 
   async close (): Promise<void> {
-    if ([...this.#pools.values()].some(pool => pool.isBusy)) await new Promise<void>(resolve => { this.#drained = resolve })
+    if (this.#isBusy) await new Promise<void>(resolve => { this.#drained = resolve })
     this.#destroyed = true
     for (const pool of this.#pools.values()) pool.close()
     clearTimeout(this.#timer)
@@ -77,7 +70,16 @@ export class DirectTransport implements Transport {
     this.#opened?.destroy()
   }
 
-  #isOdd ({ origin }: NetRequest): boolean { return !this.#fit || this.#odd.has(origin) }
+  get #isBusy (): boolean { return [...this.#pools.values()].some(pool => pool.isBusy) }
+
+  /** Here, and over undici what can not go here, or was answered as we do not read it. */
+  #here<T> (request: NetRequest, here: () => Promise<T>, there: (other: UndiciTransport) => Promise<T>): Promise<T> {
+    if (!this.#fit || this.#odd.has(request.origin)) return this.#elsewhere().then(there)
+    return here().catch((error: unknown) => {
+      this.#judge(request, error)
+      return this.#elsewhere().then(there)
+    })
+  }
 
   /** undici, for what does not go here. */
   #elsewhere (): Promise<UndiciTransport> {
@@ -99,7 +101,7 @@ export class DirectTransport implements Transport {
   readonly #send = (request: NetRequest, handler: ExchangeHandler): void => {
     try {
       if (this.#destroyed) throw dropped()
-      const turn = new Turn(request, handler, writeHead(request, authorityOf(request.origin)))
+      const turn = new Turn(request, handler, writeHead(request))
       // What changes something leaves when the caller's code has run to its end: an abort right behind the call still stops it.
       if (request.method === 'GET' || request.method === 'HEAD') this.#poolOf(request).add(turn)
       else process.nextTick(() => { this.#start(turn) })
@@ -115,11 +117,11 @@ export class DirectTransport implements Transport {
 
   #poolOf (request: NetRequest): OriginPool {
     const { origin } = request
-    const host = origin.startsWith('https:') ? headerOf(request, 'host') ?? '' : ''
+    const secure = origin.startsWith('https:')
+    const host = secure ? headerOf(request, 'host') ?? '' : '' // whom the certificate has to name
     const key = `${origin} ${host}`
     const known = this.#pools.get(key)
     if (known !== undefined) return known
-    const secure = origin.startsWith('https:')
     const pool = new OriginPool({
       connections: this.#options.connections,
       scratch: this.#scratch,
@@ -151,7 +153,7 @@ export class DirectTransport implements Transport {
 
   /** A connection is free or gone: who waits for the last one may go on, and idle ones do not stay for ever. */
   #idle (): void {
-    if (this.#drained !== undefined && ![...this.#pools.values()].some(pool => pool.isBusy)) this.#drained()
+    if (this.#drained !== undefined && !this.#isBusy) this.#drained()
     if (this.#timer !== undefined || this.#destroyed) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -163,8 +165,6 @@ export class DirectTransport implements Transport {
 }
 
 function dropped (): Error { return new Error('the client of this owner was dropped') }
-
-function authorityOf (origin: string): string { return origin.slice(origin.indexOf('//') + 2) }
 
 function targetOf (origin: string): { readonly host: string, readonly port: number, readonly noDelay: true, readonly keepAlive: true, readonly keepAliveInitialDelay: number } {
   const { hostname, port, protocol } = new URL(origin)

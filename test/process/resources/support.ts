@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { forkfsPath } from '../../../lib/owner/private-directory.js'
 import { inTemporaryFolder, ObedientChild, startChild } from '../support.js'
@@ -44,14 +43,6 @@ export function onMachine (fn: (machine: Machine) => Promise<void>): Promise<voi
 /** Nothing there at all counts as an empty folder. */
 export async function namesIn (folder: string): Promise<string[]> {
   return existsSync(folder) ? (await readdir(folder)).sort() : []
-}
-
-/** Until the condition holds; false after the limit. Polled: nobody tells of the end of somebody else's process. */
-export async function eventually (condition: () => boolean, limitMs: number): Promise<boolean> {
-  for (const end = Date.now() + limitMs; Date.now() < end; await delay(10)) {
-    if (condition()) return true
-  }
-  return condition()
 }
 
 /** The process ids of the trackers that `parent` started, or that were started by a process that is gone. */

@@ -8,7 +8,8 @@ import type { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { canUnshare } from '../../capabilities.js'
 import { encodeFrame } from '../../../lib/resources/tracker-frames.js'
-import { eventually, onMachine, trackers } from './support.js'
+import { eventually } from '../../eventually.js'
+import { onMachine, trackers } from './support.js'
 
 const entry = fileURLToPath(new URL('../../../lib/resources/tracker-process.js', import.meta.url))
 

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { acquireLock } from '../../../lib/locks/index.js'
 import { temporaryContext, tracker } from '../../../lib/resources/index.js'
 import { startWorker } from '../../../lib/workers/index.js'
-import { eventually, namesIn, onMachine } from './support.js'
+import { eventually } from '../../eventually.js'
+import { namesIn, onMachine } from './support.js'
 
 const tasks = new URL('./fixtures/tasks.js', import.meta.url)
 

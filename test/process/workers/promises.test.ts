@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { createPool, WorkerDiedError } from '../../../lib/workers/index.js'
-import { eventually, failure, kinds, processExists, separate, tasks, withWorker } from './support.js'
+import { eventually } from '../../eventually.js'
+import { failure, kinds, processExists, separate, tasks, withWorker } from './support.js'
 
 interface Where { readonly owner: { readonly realm: string }, readonly pid: number }
 

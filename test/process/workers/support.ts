@@ -1,6 +1,5 @@
 /** What the tests of workers share. */
 import { existsSync, readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { startWorker } from '../../../lib/workers/index.js'
 import type { RemoteWorker, RemoteWorkerOptions, WorkerKind } from '../../../lib/workers/index.js'
 
@@ -36,14 +35,6 @@ export function processExists (pid: number): boolean {
   } catch {
     return false
   }
-}
-
-/** Until the condition holds; false after the limit. Polled: there is no event for the end of somebody else's process. */
-export async function eventually (condition: () => boolean, limitMs: number): Promise<boolean> {
-  for (const end = Date.now() + limitMs; Date.now() < end; await delay(10)) {
-    if (condition()) return true
-  }
-  return condition()
 }
 
 /** Run `fn` while what workers print does not reach the terminal. Gives what they printed. */

@@ -3,7 +3,8 @@ import { filesystem } from '../../../lib/index.js'
 import { DataLoader } from '../../../lib/loader/index.js'
 import type { LoaderOptions, TarSample } from '../../../lib/loader/index.js'
 import { spawnS3Server } from '../../servers/index.js'
-import { eventually, keysOf, places, putTars } from './support.js'
+import { eventually } from '../../eventually.js'
+import { keysOf, places, putTars } from './support.js'
 import type { Store } from './support.js'
 
 /** A store whose requests take their time. */

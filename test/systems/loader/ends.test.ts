@@ -6,7 +6,8 @@ import { DataLoader } from '../../../lib/loader/index.js'
 import type { LoaderOptions, TarSample } from '../../../lib/loader/index.js'
 import { resetForFork } from '../../../lib/index.js'
 import { processExists } from '../../process/workers/support.js'
-import { all, eventually, places, putTars, startStore, tarShard } from './support.js'
+import { eventually } from '../../eventually.js'
+import { all, places, putTars, startStore, tarShard } from './support.js'
 import type { Store } from './support.js'
 
 const custom = new URL('./fixtures/pairs.reader.js', import.meta.url)

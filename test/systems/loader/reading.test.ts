@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { DataLoader } from '../../../lib/loader/index.js'
 import type { BytesSample, LoaderOptions, TarSample } from '../../../lib/loader/index.js'
 import type { Progress } from '../../../lib/index.js'
-import { all, checkedKey, eventually, keysOf, places, putTars, startStore, tarShard, textOf } from './support.js'
+import { eventually } from '../../eventually.js'
+import { all, checkedKey, keysOf, places, putTars, startStore, tarShard, textOf } from './support.js'
 import type { Store } from './support.js'
 
 const lines = Array.from({ length: 3000 }, (_, at) => `line ${at}`)

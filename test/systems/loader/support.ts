@@ -86,11 +86,3 @@ export async function takeSome (options: LoaderOptions, count: number): Promise<
 }
 
 export function textOf ({ data }: BytesSample): string { return Buffer.from(data).toString() }
-
-/** Until the condition holds; false after the limit. Polled: the server is another process. */
-export async function eventually (condition: () => Promise<boolean>, limitMs = 5000): Promise<boolean> {
-  for (const end = Date.now() + limitMs; Date.now() < end; await new Promise(resolve => { setTimeout(resolve, 10) })) {
-    if (await condition()) return true
-  }
-  return condition()
-}

@@ -124,10 +124,10 @@ export function onPlace (fn: (place: Place) => Promise<void>, server: S3ServerOp
   })
 }
 
-/** Warnings of forkfs, and of signals with too many listeners, while fn runs. */
-export async function warningsOf (fn: () => Promise<void>): Promise<string[]> {
-  const warnings: string[] = []
-  const listen = (warning: Error): void => { if (['ForkfsWarning', 'MaxListenersExceededWarning'].includes(warning.name)) warnings.push(warning.message) }
+/** What Node warns of while fn runs: warnings of forkfs, and of signals with too many listeners. */
+export async function warningsIn (fn: () => Promise<void>): Promise<Array<Error & { readonly code?: string }>> {
+  const warnings: Array<Error & { readonly code?: string }> = []
+  const listen = (warning: Error): void => { if (['ForkfsWarning', 'MaxListenersExceededWarning'].includes(warning.name)) warnings.push(warning) }
   process.on('warning', listen)
   try {
     await fn()
@@ -137,3 +137,6 @@ export async function warningsOf (fn: () => Promise<void>): Promise<string[]> {
   }
   return warnings
 }
+
+/** Their texts. */
+export async function warningsOf (fn: () => Promise<void>): Promise<string[]> { return (await warningsIn(fn)).map(({ message }) => message) }

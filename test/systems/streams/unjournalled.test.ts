@@ -2,20 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { filesystem, resetForFork } from '../../../lib/index.js'
-import { MiB, onPlace, pattern } from './support.js'
+import { MiB, onPlace, pattern, warningsIn } from './support.js'
 
-async function codesOf (fn: () => Promise<void>): Promise<string[]> {
-  const codes: string[] = []
-  const listen = (warning: Error & { readonly code?: string }): void => { if (warning.name === 'ForkfsWarning') codes.push(String(warning.code)) }
-  process.on('warning', listen)
-  try {
-    await fn()
-    await new Promise(resolve => { setImmediate(resolve) }) // warnings come on the next tick
-  } finally {
-    process.off('warning', listen)
-  }
-  return codes
-}
+async function codesOf (fn: () => Promise<void>): Promise<string[]> { return (await warningsIn(fn)).map(({ code }) => String(code)) }
 
 describe('an upload with parts', function () {
   this.timeout(30_000)

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { DirectTransport } from '../../../../lib/net/direct/index.js'
 import { openTransport } from '../../../../lib/net/open-transport.js'
 import type { Destination, ExchangeOptions, NetReply, NetRequest } from '../../../../lib/net/transport.js'
+import { eventually } from '../../../eventually.js'
 import { cert, key } from '../../../implementations/http/fixtures/certificate.js'
 
 const MiB = 1 << 20
@@ -39,12 +40,7 @@ async function startPeer (answer: (socket: Socket, head: string) => void): Promi
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, heads, sockets }
 }
 
-async function eventually (holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 5000; !holds();) {
-    assert.ok(Date.now() < end, 'it never came about')
-    await new Promise(resolve => setTimeout(resolve, 2))
-  }
-}
+async function soon (condition: () => boolean): Promise<void> { assert.ok(await eventually(condition), 'it never came about') }
 
 describe('DirectTransport', () => {
   let peer: Peer
@@ -77,20 +73,20 @@ describe('DirectTransport', () => {
   it('closes idle connections after a while, and at once those that the server says it will close', async () => {
     answer = socket => { socket.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 0\r\n\r\n') }
     await send()
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
     answer = socket => { socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n') }
     await send()
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
     answer = socket => { socket.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=2\r\ncontent-length: 0\r\n\r\n') }
     await send()
     assert.equal(transport.sockets, 1)
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
   }).timeout(10_000)
 
   it('takes no byte that nobody asked for as the reply of the next request', async () => {
     await send()
     peer.sockets[0]!.write(plain('wrong'))
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
     assert.equal(text(await send()), 'hello')
     answer = socket => { socket.write(`${plain('right')}${plain('wrong')}`) }
     assert.equal(text(await send()), 'right')
@@ -109,7 +105,7 @@ describe('DirectTransport', () => {
     }
     for (const [name, into, held] of [['held', new Uint8Array(body.length), true], ['shared', new Uint8Array(new SharedArrayBuffer(body.length)), false]] as const) {
       const reply = send({}, { into, held })
-      await eventually(() => into[MiB - 1] === 7)
+      await soon(() => into[MiB - 1] === 7)
       half!()
       assert.equal((await reply).body.buffer, into.buffer, name)
       assert.ok(into.every(byte => byte === 7), name)
@@ -117,7 +113,7 @@ describe('DirectTransport', () => {
     // The caller transfers its buffer in mid-read: what is its new owner's stays as it is.
     const given = new Uint8Array(body.length)
     const reply = send({}, { into: given })
-    await eventually(() => given[MiB - 1] === 7)
+    await soon(() => given[MiB - 1] === 7)
     const taken = structuredClone(given.buffer, { transfer: [given.buffer] })
     const before = Buffer.from(taken.slice(0))
     half!()
@@ -131,12 +127,12 @@ describe('DirectTransport', () => {
     let socket: Socket | undefined
     answer = given => { socket = given; given.write(`HTTP/1.1 200 OK\r\ncontent-length: ${into.length}\r\n\r\n`); given.write(Buffer.alloc(MiB, 7)) }
     const reply = send({}, { into, held: true }, controller.signal)
-    await eventually(() => into[100_000] === 7)
+    await soon(() => into[100_000] === 7)
     controller.abort('enough')
     await assert.rejects(reply, error => error === 'enough')
     into.fill(1)
     socket!.write(Buffer.alloc(MiB, 9))
-    await eventually(() => socket!.closed)
+    await soon(() => socket!.closed)
     assert.ok(into.every(byte => byte === 1))
     assert.equal(transport.sockets, 0)
   })
@@ -145,7 +141,7 @@ describe('DirectTransport', () => {
     answer = socket => { socket.write(plain('x'.repeat(100))) }
     for (let turn = 0; turn < 3; turn++) {
       const { body } = await transport.stream(get(), options())
-      await eventually(() => peer.heads.length === turn + 1)
+      await soon(() => peer.heads.length === turn + 1)
       await new Promise(resolve => setImmediate(resolve)) // all of it is there before anybody asks
       let bytes = 0
       for await (const chunk of body) bytes += chunk.length
@@ -158,7 +154,7 @@ describe('DirectTransport', () => {
     answer = socket => { socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${4 * MiB}\r\n\r\n`); socket.write(Buffer.alloc(4 * MiB, 7)) }
     const { body } = await send({}, { take: MiB })
     assert.deepEqual([body.length, body.every(byte => byte === 7)], [MiB, true])
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
   })
 
   it('sends again over undici what it does not read, then all of that server', async () => {
@@ -199,7 +195,7 @@ describe('DirectTransport', () => {
     const origin = `http://127.0.0.1:${(early.address() as AddressInfo).port}`
     const { status } = await transport.request({ method: 'PUT', origin, path: '/', headers: [], body: Buffer.alloc(32 * MiB) }, options())
     assert.equal(status, 403)
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
     for (const socket of peer.sockets) socket.destroy()
     await new Promise(resolve => early.close(resolve))
   })
@@ -207,7 +203,7 @@ describe('DirectTransport', () => {
   it('closes behind a HEAD unless the server is known to send no body', async () => {
     answer = socket => { socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n') }
     assert.equal((await send({ method: 'HEAD' })).headers['content-length'], '5')
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
     await send({ method: 'HEAD', keepAfterHead: true })
     await send({ method: 'HEAD', keepAfterHead: true })
     assert.equal(peer.sockets.length, 2)
@@ -238,15 +234,15 @@ describe('DirectTransport', () => {
     const held: Socket[] = []
     answer = socket => { held.push(socket) }
     const reply = send()
-    await eventually(() => held.length === 1)
+    await soon(() => held.length === 1)
     const closing = transport.close()
     held[0]!.write(plain('late!'))
     assert.equal(text(await reply), 'late!')
     await closing
-    await eventually(() => transport.sockets === 0)
+    await soon(() => transport.sockets === 0)
     transport = new DirectTransport({ connections: 1 })
     const three = Promise.allSettled([send(), send(), send()])
-    await eventually(() => held.length === 2)
+    await soon(() => held.length === 2)
     transport.destroy()
     assert.deepEqual((await three).map(({ status }) => status), ['rejected', 'rejected', 'rejected'])
     await assert.rejects(send(), { kind: 'connect' })
@@ -269,7 +265,7 @@ describe('DirectTransport', () => {
       for (let turn = 0; turn < 2; turn++) {
         const { body } = await trusting.request(get({ origin }), options())
         assert.deepEqual([body.length, body.every(byte => byte === 7)], [MiB, true])
-        await eventually(() => trusting.sockets === 0)
+        await soon(() => trusting.sockets === 0)
       }
     } finally {
       trusting.destroy()
