@@ -2,6 +2,7 @@
 import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -113,5 +114,15 @@ export async function inHaste<T> (ms: number, work: () => Promise<T>): Promise<T
     return await work()
   } finally {
     globalThis.setTimeout = real
+  }
+}
+
+/** Dead ones that nobody has collected yet (their parent went first) do not count. */
+export function processExists (pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !existsSync('/proc/self/stat') || !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')
+  } catch {
+    return false
   }
 }

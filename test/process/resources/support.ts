@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { forkfsPath } from '../../../lib/owner/private-directory.js'
-import { inTemporaryFolder, ObedientChild, startChild } from '../support.js'
+import { inTemporaryFolder, ObedientChild, processExists, startChild } from '../support.js'
 import type { Command } from './fixtures/owner.child.js'
 
 const program = fileURLToPath(new URL('./fixtures/owner.child.js', import.meta.url))
@@ -51,7 +51,7 @@ export async function trackers (): Promise<number[]> {
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
     try {
-      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes('forkfs-tracker') && !readFileSync(`/proc/${name}/stat`, 'latin1').includes(') Z ')) found.push(Number(name))
+      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes('forkfs-tracker') && processExists(Number(name))) found.push(Number(name))
     } catch { /* it ended meanwhile */ }
   }
   return found

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { canUnshare } from '../../capabilities.js'
 import { encodeFrame } from '../../../lib/resources/tracker-frames.js'
 import { eventually } from '../../eventually.js'
+import { processExists } from '../support.js'
 import { onMachine, trackers } from './support.js'
 
 const entry = fileURLToPath(new URL('../../../lib/resources/tracker-process.js', import.meta.url))
@@ -37,7 +38,7 @@ describe('the tracker', function () {
     assert.ok(pid !== undefined)
     await owner.kill()
     assert.ok(await eventually(() => ![...paths, folder].some(path => existsSync(path)), 2000))
-    assert.ok(await eventually(() => !existsSync(`/proc/${pid}`), 2000))
+    assert.ok(await eventually(() => !processExists(pid), 2000))
   }))
 
   it('D13: counts: registered twice it goes with the second release; a third is nothing; unregistered it stays', () => onMachine(async machine => {

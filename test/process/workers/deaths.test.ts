@@ -13,9 +13,9 @@ import { startWorker, WorkerBootstrapError, WorkerDiedError } from '../../../lib
 import type { RemoteWorker } from '../../../lib/workers/index.js'
 import { openDataChannel } from '../../../lib/workers/worker.js'
 import { remainingFiles } from '../../../scripts/kill/leftovers.js'
-import { inHaste, inTemporaryFolder, startChild } from '../support.js'
+import { inHaste, inTemporaryFolder, processExists, startChild } from '../support.js'
 import { eventually } from '../../eventually.js'
-import { failure, kinds, muffled, processExists, separate, tasks, withWorker } from './support.js'
+import { failure, kinds, muffled, separate, tasks, withWorker } from './support.js'
 
 const init = new URL('./fixtures/init.js', import.meta.url)
 const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))

@@ -7,7 +7,8 @@ import { isFsError } from '../../../lib/errors/index.js'
 import { resetForFork } from '../../../lib/owner/index.js'
 import { createPool, startWorker } from '../../../lib/workers/index.js'
 import { eventually } from '../../eventually.js'
-import { failure, kinds, processExists, separate, tasks, withWorker } from './support.js'
+import { processExists } from '../support.js'
+import { failure, kinds, separate, tasks, withWorker } from './support.js'
 
 const init = new URL('./fixtures/init.js', import.meta.url)
 

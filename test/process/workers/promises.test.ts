@@ -10,7 +10,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { createPool, WorkerDiedError } from '../../../lib/workers/index.js'
 import { eventually } from '../../eventually.js'
-import { failure, kinds, processExists, separate, tasks, withWorker } from './support.js'
+import { processExists } from '../support.js'
+import { failure, kinds, separate, tasks, withWorker } from './support.js'
 
 interface Where { readonly owner: { readonly realm: string }, readonly pid: number }
 

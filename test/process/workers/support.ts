@@ -1,5 +1,4 @@
 /** What the tests of workers share. */
-import { existsSync, readFileSync } from 'node:fs'
 import { startWorker } from '../../../lib/workers/index.js'
 import type { RemoteWorker, RemoteWorkerOptions, WorkerKind } from '../../../lib/workers/index.js'
 
@@ -25,16 +24,6 @@ export async function failure (promise: Promise<unknown>): Promise<Error & Recor
     return error as Error & Record<string, unknown>
   }
   throw new Error('Expected a rejection')
-}
-
-/** Dead ones that nobody has collected yet (their parent went first) do not count. */
-export function processExists (pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return !existsSync('/proc/self/stat') || !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')
-  } catch {
-    return false
-  }
 }
 
 /** Run `fn` while what workers print does not reach the terminal. Gives what they printed. */
