@@ -3,7 +3,7 @@ import { FsError } from '../../lib/errors/index.js'
 import type { ResolvedCommonOptions } from '../../lib/filesystem/options.js'
 import { checkIdentity, withoutIdentity } from '../../lib/net/credential-offers.js'
 import { NetClient, onlyIfSafe, parentProvider } from '../../lib/net/index.js'
-import type { Destination, Failure, NetReply, NetRequest, ReplyHead, RetryPolicy } from '../../lib/net/index.js'
+import type { Destination, Failure, NetReply, NetRequest, ReplyHead, RequestBody, RetryPolicy } from '../../lib/net/index.js'
 import { hasParent, realm } from '../../lib/owner/index.js'
 import { userAgent, version } from '../../lib/owner/version.js'
 import { credentialSource, GcsCredentialSource, GoogleCredentials } from './credentials.js'
@@ -28,7 +28,7 @@ export interface GcsRequest extends Pick<FailureContext, 'exclusive' | 'pinned' 
   readonly origin?: string | undefined
   /** Names and values in turn. */
   readonly headers?: readonly string[] | undefined
-  readonly body?: Uint8Array | undefined
+  readonly body?: RequestBody | undefined
   /** Sending it twice does no harm. @defaultValue true */
   readonly idempotent?: boolean | undefined
   /** What a reply that is no success is worth nevertheless (a 416 tells the size). undefined: it is a failure. */

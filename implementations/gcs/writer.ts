@@ -68,7 +68,7 @@ export async function insertObject (context: WriteContext, data: Uint8Array): Pr
   const { contentType } = target.resource as { readonly contentType: string }
   if (/[\r\n]/.test(contentType)) throw new TypeError('Expected `contentType` to hold no line ends')
   const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(resource)}\r\n--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
-  const body = Buffer.concat([Buffer.from(head), data, Buffer.from(`\r\n--${boundary}--\r\n`)])
+  const body = [Buffer.from(head), data, Buffer.from(`\r\n--${boundary}--\r\n`)]
   let attempts = 0
   try {
     return await client.call({

@@ -10,7 +10,7 @@ import { orAborted } from './or-aborted.js'
 import { backoffMs, RetryBudget, retryAfterMs, sleep } from './retry.js'
 import type { RetryPolicy } from './retry.js'
 import { publishRetry, trace } from './trace.js'
-import { keepAliveMs, TransportError } from './transport.js'
+import { bodyBytes, keepAliveMs, TransportError } from './transport.js'
 import type { Destination, NetReply, NetRequest, NetStream, ReplyHead, Transport } from './transport.js'
 
 export interface NetClientOptions {
@@ -138,7 +138,7 @@ export class NetClient {
       const request = built instanceof Promise ? await orAborted(built, signal) : built
       const transport = this.#transport.current ?? await this.#transport.get()
       this.#requests++
-      const sends = request.body?.length ?? 0
+      const sends = bodyBytes(request.body)
       this.#bytesOut += sends
       deadline.allow(sends)
       return await once(transport, request, deadline)
@@ -153,7 +153,7 @@ export class NetClient {
   get #borrowed (): boolean { return this.#options.dispatcher !== undefined }
 
   #idleMs (request: NetRequest): number {
-    return this.#options.idleTimeoutMs + (request.body?.length ?? 0) / slowestUpload
+    return this.#options.idleTimeoutMs + bodyBytes(request.body) / slowestUpload
   }
 
   async #bounded (transport: Transport, call: NetCall, request: NetRequest, signal: AbortSignal, deadline: Deadline): Promise<NetReply | Attempt> {

@@ -6,6 +6,15 @@ export const connectMs = 10_000
 /** Reply headers, names in lower case; repeated lines are joined with ', ' (set-cookie is of no use here). */
 export type ReplyHeaders = Readonly<Record<string, string | undefined>>
 
+/** In several pieces where they lie apart: they are written one behind the other, without being joined. */
+export type RequestBody = Uint8Array | readonly Uint8Array[]
+
+/** Bytes in a body. */
+export function bodyBytes (body: RequestBody | undefined): number {
+  if (body === undefined || body instanceof Uint8Array) return body?.length ?? 0
+  return body.reduce((sum, piece) => sum + piece.length, 0)
+}
+
 /** One HTTP request, ready to be written: nothing in it is parsed, encoded or normalised again. */
 export interface NetRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH'
@@ -15,7 +24,7 @@ export interface NetRequest {
   readonly path: string
   /** Names and values in turn, `host` included where it differs from the origin's. */
   readonly headers: readonly string[]
-  readonly body?: Uint8Array | undefined
+  readonly body?: RequestBody | undefined
   /** The server is known to send no body with a HEAD: the connection is used again. @defaultValue false */
   readonly keepAfterHead?: boolean | undefined
 }

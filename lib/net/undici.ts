@@ -79,11 +79,12 @@ export class UndiciTransport implements Transport {
 
   /** Hand a request to undici as it is; its clocks are off, ours run. */
   readonly #send = (request: NetRequest, handler: ExchangeHandler): void => {
-    const { origin, path, method, headers, body = null, keepAfterHead } = request
+    const { origin, path, method, headers, body, keepAfterHead } = request
+    const bytes = body === undefined ? null : body instanceof Uint8Array ? body : Buffer.concat(body)
     // undici closes the connection behind a HEAD unless it is told not to: some servers send a body, which the next reply would begin with.
     const reset = method === 'HEAD' && keepAfterHead === true ? { reset: false } : {}
     try {
-      this.#dispatcher.dispatch({ origin, path, method, headers: headers as string[], body, headersTimeout: 0, bodyTimeout: 0, ...reset }, handler)
+      this.#dispatcher.dispatch({ origin, path, method, headers: headers as string[], body: bytes, headersTimeout: 0, bodyTimeout: 0, ...reset }, handler)
     } catch (error) {
       handler.fail(transportError(error, 'connect', origin))
     }

@@ -45,7 +45,7 @@ export function isKept (path: string): boolean {
 
 interface Journal { readonly path: string, readonly handle: FileHandle, readonly untouch: () => void, open: number }
 
-let current: Promise<Journal> | undefined
+let current: { readonly base: string, readonly opened: Promise<Journal> } | undefined
 let tail: Promise<unknown> = Promise.resolve()
 
 /** One writer at a time: lines follow each other, and the last one done removes the file. */
@@ -78,8 +78,9 @@ export async function journalAdd (entry: JournalEntry): Promise<JournalTicket> {
   const { id, line } = begin(entry)
   try {
     const journal = await inTurn(async () => {
-      current ??= create()
-      const opened = await current.catch((error: unknown) => {
+      const base = forkfsPath()
+      if (current?.base !== base) current = { base, opened: create() } // FORKFS_TMPDIR may name another folder by now: recover() looks there
+      const opened = await current.opened.catch((error: unknown) => {
         current = undefined // the next entry may retry
         throw error
       })
@@ -228,7 +229,7 @@ export function parseJournal (text: string): ReadJournal {
 }
 
 onReset(mode => {
-  const journal = current
+  const journal = current?.opened
   current = undefined
   entries.clear()
   tail = Promise.resolve()

@@ -81,7 +81,8 @@ export class Connection {
     }
     socket.cork()
     socket.write(turn.head, 'latin1')
-    socket.write(body)
+    if (body instanceof Uint8Array) socket.write(body)
+    else for (const piece of body) socket.write(piece)
     socket.uncork()
     return true
   }

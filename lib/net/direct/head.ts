@@ -1,5 +1,5 @@
 /** Heads of requests and replies as text: written as they are, read strictly (RFC 9112). */
-import { TransportError } from '../transport.js'
+import { bodyBytes, TransportError } from '../transport.js'
 import type { NetRequest, ReplyHead, ReplyHeaders } from '../transport.js'
 
 /** The longest head that is read, as in Node itself. */
@@ -107,6 +107,6 @@ export function writeHead ({ method, origin, path, headers, body }: NetRequest):
     else if (lower === 'content-length' || lower === 'transfer-encoding' || lower === 'connection') throw new TypeError(`the header '${name}' is the transport's`)
     fields += `${name}: ${value}\r\n`
   }
-  const length = body !== undefined ? `content-length: ${body.length}\r\n` : method === 'GET' || method === 'HEAD' || method === 'DELETE' ? '' : 'content-length: 0\r\n'
+  const length = body !== undefined ? `content-length: ${bodyBytes(body)}\r\n` : method === 'GET' || method === 'HEAD' || method === 'DELETE' ? '' : 'content-length: 0\r\n'
   return `${method} ${path} HTTP/1.1\r\n${hasHost ? '' : `host: ${origin.slice(origin.indexOf('//') + 2)}\r\n`}${fields}${length}\r\n`
 }

@@ -164,6 +164,21 @@ describe('journalAdd()', () => {
     assert.deepEqual(await files(), [])
   })
 
+  it('writes where FORKFS_TMPDIR says by then, whatever is open elsewhere', async () => {
+    const first = await journalAdd({ kind: 'upload', data: 1 })
+    const [before] = await files()
+    process.env.FORKFS_TMPDIR = join(folder, 'moved')
+    await mkdir(process.env.FORKFS_TMPDIR)
+    const second = await journalAdd({ kind: 'upload', data: 2 })
+    const after = await files()
+    assert.equal(after.length, 1)
+    await first.done()
+    assert.equal(existsSync(join(forkfsPath(folder), 'journal', before!)), false)
+    assert.deepEqual(await files(), after)
+    await second.done()
+    assert.deepEqual(await files(), [])
+  })
+
   it('rejects before anything is recorded where it can not write', async function () {
     await mkdir(forkfsPath(), { mode: 0o700 })
     await writeFile(join(forkfsPath(), 'journal'), 'in the way')

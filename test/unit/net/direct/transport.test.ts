@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { buffer } from 'node:stream/consumers'
 import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { DirectTransport } from '../../../../lib/net/direct/index.js'
@@ -208,6 +210,29 @@ describe('DirectTransport', () => {
     await send({ method: 'HEAD', keepAfterHead: true })
     assert.equal(peer.sockets.length, 2)
   })
+
+  for (const name of ['direct', 'undici'] as const) {
+    it(`sends a body in pieces as one, over ${name}`, async () => {
+      const bodies: Buffer[] = []
+      const server = createHttpServer((request, response) => {
+        void buffer(request).then(body => {
+          bodies.push(body)
+          response.end(request.headers['content-length'])
+        })
+      })
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const over = await openTransport({ transport: name, connections: 1 })
+      const [front, middle] = [new Uint8Array([0, 13, 10]), new Uint8Array(3 * MiB).fill(7)]
+      for (const body of [[front, middle, new Uint8Array(0), Buffer.from('end')], [], [Buffer.alloc(0)]]) {
+        const whole = Buffer.concat(body)
+        assert.equal(text(await over.request({ method: 'POST', origin, path: '/', headers: [], body }, options())), String(whole.length))
+        assert.ok(bodies.pop()!.equals(whole))
+      }
+      await over.close()
+      await new Promise(resolve => server.close(resolve))
+    })
+  }
 
   it('refuses before anything is sent what would not stay one request', async () => {
     for (const more of [
