@@ -104,7 +104,7 @@ export class Crew {
   /** When all jobs before are through. */
   add (jobs: readonly Job[]): void {
     this.#jobs = [...jobs].reverse() // taken from the end
-    for (const slot of this.#slots) this.#assign(slot)
+    for (const slot of this.#slots) if (slot.run === undefined) this.#assign(slot) // others have yet to tell that they stopped
   }
 
   /** Whether workers keep this process alive: while somebody waits for a sample. */
