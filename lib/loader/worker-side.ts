@@ -69,6 +69,7 @@ class ShardServer {
       case 'stop':
         if (this.#run?.number === message.run) this.#run.controller.abort(stopped())
         this.#abandon(message.run)
+        this.#room?.()
         break
       case 'back':
         this.#owed -= message.bytes

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { plainCrc32c } from '../../../lib/net/crc32c.js'
+import { blockBytes } from '../../../lib/net/crc32c-lanes.js'
+import { ownCrc32c, plainCrc32c } from '../../../lib/net/crc32c.js'
 import { crc32c, crc32cText, joinCrc32c } from '../../../lib/net/index.js'
 
 /** Bit by bit, as RFC 3720 defines it. */
@@ -46,6 +47,24 @@ describe('crc32c()', () => {
     const data = Uint8Array.from({ length: 3 * 1024 * 1024 + 5 }, (_, index) => index * 31 >>> 3)
     const cut = 1024 * 1024 + 3
     assert.equal(joinCrc32c(crc32c(data.subarray(0, cut)), crc32c(data.subarray(cut)), data.length - cut), crc32c(data))
+  })
+
+  it('gives the same for blocks that are summed side by side, whatever is before and behind them', () => {
+    const data = Uint8Array.from({ length: 2 * blockBytes + 20 }, (_, index) => index * 2654435761 >>> 11)
+    for (const length of [blockBytes - 1, blockBytes, blockBytes + 1, 2 * blockBytes, 2 * blockBytes + 7]) {
+      for (const offset of [0, 1, 3]) {
+        const placed = data.subarray(offset, offset + length)
+        const expected = plainCrc32c(placed, 0x12345678)
+        assert.deepEqual([ownCrc32c(placed, 0x12345678), crc32c(placed, 0x12345678)], [expected, expected], `${length} bytes at ${offset}`)
+      }
+    }
+  })
+
+  it('gives the same without WebAssembly', async () => {
+    const url = new URL('../../../lib/net/crc32c.js', import.meta.url).href
+    const program = `import { ownCrc32c } from '${url}'; console.log(typeof WebAssembly, ownCrc32c(new Uint8Array(${blockBytes + 1})))`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--jitless', '--input-type=module', '-e', program])
+    assert.equal(stdout, `undefined ${plainCrc32c(new Uint8Array(blockBytes + 1))}\n`)
   })
 
   it('is written as base64, the highest byte first', () => {
