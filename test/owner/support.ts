@@ -1,7 +1,6 @@
 /** What the scenarios share: real workers that are told what to do, servers, folders; all of it is gone with the test. */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import cluster from 'node:cluster'
 import type { Worker as ClusterWorker } from 'node:cluster'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -14,6 +13,7 @@ import { Worker } from 'node:worker_threads'
 import { decodeError, filesystem, resetForFork } from '../../lib/index.js'
 import type { CommonOptions } from '../../lib/index.js'
 import type { S3FileSystem, S3Options } from '../../implementations/s3/index.js'
+import { forkCluster } from '../process/support.js'
 import { spawnS3Server, startFileServer, startS3Server } from '../servers/index.js'
 import type { FileServer, FileServerOptions, S3Server, S3ServerOptions } from '../servers/index.js'
 
@@ -110,8 +110,7 @@ function startProcess ({ env, execArgv, cwd }: ActorOptions): Promise<Actor> {
 }
 
 function startClusterChild ({ env, execArgv, cwd }: ActorOptions): Promise<Actor> {
-  cluster.setupPrimary({ exec: program, args: [], serialization: 'advanced', execArgv: [...execArgv ?? []], cwd: cwd ?? process.cwd() })
-  const worker = cluster.fork(env)
+  const worker = forkCluster(program, { serialization: 'advanced', execArgv: [...execArgv ?? []], cwd: cwd ?? process.cwd() }, env)
   return started(worker, worker.process)
 }
 

@@ -1,6 +1,8 @@
 /** Processes and threads that do what they are told, in a temporary folder of the test's own, and are killed. */
 import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import cluster from 'node:cluster'
+import type { ClusterSettings, Worker as ClusterWorker } from 'node:cluster'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -86,6 +88,12 @@ export interface ChildOptions {
 export function startChild (program: string, { env = {}, via = [], stderr = 'inherit' }: ChildOptions = {}): ChildProcess {
   const options = { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', stderr, 'ipc'] as ['ignore', 'inherit', 'inherit' | 'pipe', 'ipc'] }
   return via.length === 0 ? fork(program, options) : spawn(via[0]!, [...via.slice(1), process.execPath, program], options)
+}
+
+/** A worker of the cluster module. Its settings stay for those that come after it, other tests' among them: all that any test sets are said anew. */
+export function forkCluster (exec: string, settings: Omit<ClusterSettings, 'exec'> = {}, env?: NodeJS.ProcessEnv): ClusterWorker {
+  cluster.setupPrimary({ args: [], execArgv: [], serialization: 'json', cwd: process.cwd(), ...settings, exec })
+  return cluster.fork(env)
 }
 
 /** `work` with a new folder which this process and its children take for the machine's temporary one. `name`: one inside of it is. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { acquireLock, tryLock } from '../../../lib/locks/index.js'
 import type { LockDriverName } from '../../../lib/locks/index.js'
 import { loadNative } from '../../../lib/locks/drivers/ofd.js'
 import { canBeAnotherUser, canUnshare } from '../../capabilities.js'
+import { forkCluster } from '../support.js'
 import { Holder, onStage } from './support.js'
 
 const drivers: LockDriverName[] = ['owner-file']
@@ -99,8 +99,7 @@ for (const driver of drivers) {
 
     it('C15: is exclusive among the workers of a cluster', () => onStage(async stage => {
       const { directory } = stage
-      cluster.setupPrimary({ exec: holderFile })
-      const holders = [0, 1].map(() => new Holder(cluster.fork({ FORKFS_TMPDIR: stage.folder }).process))
+      const holders = [0, 1].map(() => new Holder(forkCluster(holderFile, {}, { FORKFS_TMPDIR: stage.folder }).process))
       stage.holders.push(...holders)
       await Promise.all(holders.map(holder => holder.ready))
       const [first, second] = holders as [Holder, Holder]

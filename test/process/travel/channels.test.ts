@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
-import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { BroadcastChannel, MessageChannel, setEnvironmentData, Worker } from 'node:worker_threads'
@@ -10,6 +9,7 @@ import { currentOwner, filesystem, revive } from '../../../lib/index.js'
 import type { FileSystem, OwnerTag } from '../../../lib/index.js'
 import { spawnS3Server } from '../../servers/index.js'
 import type { S3Server } from '../../servers/index.js'
+import { forkCluster } from '../support.js'
 import type { Report } from './fixtures/report.js'
 
 const receiver = new URL('./fixtures/receive.child.js', import.meta.url)
@@ -63,8 +63,7 @@ describe('an S3 filesystem that is sent away', () => {
       })
     }
     it(`reads in a cluster worker, ${mode}`, async () => {
-      cluster.setupPrimary({ exec: fileURLToPath(receiver), args: [byHand ? 'by-hand' : 'registered'], execArgv: byHand ? [] : preload })
-      const worker = cluster.fork()
+      const worker = forkCluster(fileURLToPath(receiver), { args: [byHand ? 'by-hand' : 'registered'], execArgv: byHand ? [] : preload })
       const exited = once(worker, 'exit')
       assert.deepEqual((await once(worker, 'message'))[0], 'ready')
       worker.send({ fs, again: fs, path } as never)

@@ -1,6 +1,5 @@
 /** Checkpoints on a store with counters and faults, read by real processes and threads, in a temporary folder of the test's own. */
 import type { ChildProcess } from 'node:child_process'
-import cluster from 'node:cluster'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +9,7 @@ import { clearInstanceCache, filesystem } from '../../../lib/index.js'
 import type { FileSystem } from '../../../lib/index.js'
 import { forkfsPath } from '../../../lib/owner/private-directory.js'
 import { optionsOf, pattern } from '../../implementations/s3/support.js'
-import { Actor as Obedient, inTemporaryFolder, startChild } from '../../process/support.js'
+import { Actor as Obedient, forkCluster, inTemporaryFolder, startChild } from '../../process/support.js'
 import { startS3Server } from '../../servers/index.js'
 import type { S3Server } from '../../servers/index.js'
 import type { Command } from './fixtures/actor.js'
@@ -99,10 +98,7 @@ export const sampleNames = ['.checkpoint.json', ...Object.keys(sample)].sort()
 
 function begin (kind: Kind, env: NodeJS.ProcessEnv, via: readonly string[], workerData: unknown): ChildProcess | Worker {
   if (kind === 'thread') return new Worker(program, { workerData, env })
-  if (kind === 'cluster') {
-    cluster.setupPrimary({ exec: program, args: [], silent: false })
-    return cluster.fork(env).process
-  }
+  if (kind === 'cluster') return forkCluster(program, {}, env).process
   return startChild(program, { env, via })
 }
 
