@@ -51,12 +51,10 @@ describe('DataLoader resumed', function () {
 
   it('waits until a worker has left the shard that it brought samples of the buffer back from', async () => {
     const { paths, keys: many } = await putTars(store.server, 'long', [300, 300])
-    for (const kind of ['in-process', 'thread'] as const) {
-      const one: LoaderOptions = { ...options, shards: { fs: store.fs, paths }, workers: 1, kind, shuffle: { seed: 3, buffer: 5 } }
-      for (const count of [3, 4, 5, 6, 7, 8]) {
-        const { keys: taken, state } = await takeSome(one, count)
-        assert.deepEqual([...taken, ...await keysOf({ ...one, resume: state })].sort(), [...many].sort(), `after ${count}`)
-      }
+    const one: LoaderOptions = { ...options, shards: { fs: store.fs, paths }, workers: 1, kind: 'in-process', shuffle: { seed: 3, buffer: 5 } }
+    for (const count of [3, 4, 5, 6, 7, 8]) {
+      const { keys: taken, state } = await takeSome(one, count)
+      assert.deepEqual([...taken, ...await keysOf({ ...one, resume: state })].sort(), [...many].sort(), `after ${count}`)
     }
   })
 
