@@ -175,7 +175,10 @@ export class UploadWriter implements StagedWriter {
     const session = await this.#session
     const total = this.#sent + this.#buffer.filled
     try {
-      const object = await session.deliver(this.#buffer.drain(), this.#sent, total)
+      const last = this.#buffer.drain()
+      const object = await session.deliver(last, this.#sent, total)
+      this.#buffer.giveBack(last)
+      this.#buffer.end()
       return written(this.#target, object!, total)
     } catch (error) {
       await session.cancel(error).catch(() => {}) // told by the first error
@@ -187,7 +190,7 @@ export class UploadWriter implements StagedWriter {
     if (this.#ended) return
     this.#ended = true
     this.#failure ??= { error: reason }
-    this.#buffer.drop()
+    this.#buffer.end()
     const session = await this.#session?.catch(() => undefined)
     if (session === undefined) return
     await session.cancel(reason)

@@ -262,6 +262,7 @@ export class UploadWriter implements StagedWriter {
     await Promise.all(this.#sending)
     this.#check()
     this.#ended = true
+    this.#buffer.end()
     const upload = await this.#upload
     try {
       return await upload.complete()
@@ -275,7 +276,7 @@ export class UploadWriter implements StagedWriter {
     if (this.#ended) return
     this.#ended = true
     this.#failure ??= { error: reason }
-    this.#buffer.drop()
+    this.#buffer.end()
     const upload = await this.#upload?.catch(() => undefined)
     if (upload === undefined) return
     upload.stop(reason)
