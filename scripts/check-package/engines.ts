@@ -10,12 +10,12 @@ import { checkUsage } from './usage.js'
 
 /** What leans on Node itself: threads, processes, clones, snapshots, streams, sockets, locks, imports; and one whole implementation. The rest is logic. */
 const leaning = [
-  'dist/test/{owner,process}/**/*.test.js', 'dist/test/implementations/memory/*.test.js',
+  'dist/test/{owner,process/travel}/**/*.test.js', 'dist/test/implementations/memory/*.test.js',
   'dist/test/package/import.test.js', 'dist/test/package/surface.test.js', 'dist/test/unit/{owner,registry,workers,net}/*.test.js',
   'dist/test/unit/file/{streams,local}*.test.js'
 ]
 /** On the newest line besides: what stands on those. */
-const standing = ['dist/test/systems/{streams,checkpoint}/*.test.js']
+const standing = ['dist/test/process/{locks,resources,workers}/*.test.js', 'dist/test/systems/{streams,checkpoint}/*.test.js']
 
 /**
  * The installed package on other versions of Node, and the suites of this repository: on the lowest version none (the one that runs
