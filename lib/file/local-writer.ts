@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { FsError, fromNodeError, isNodeError } from '../errors/index.js'
 import type { StagedWriter } from '../filesystem/types.js'
-import { addFinalizer } from '../owner/index.js'
+import { addFinalizer, closeHandle, holdHandle } from '../owner/index.js'
 import { expectBytes, expectInteger, nothing } from './expect.js'
 import { infoOf, translated } from './local-info.js'
 import type { LocalInfo } from './local-info.js'
@@ -99,14 +99,6 @@ export class LocalWriter implements StagedWriter {
     await this.#aborting
   }
 
-  /** For an owner that ended: close the descriptor, wait for nothing, leave the staged file to the sweep. */
-  release (): void {
-    this.#failure ??= { error: this.#over() }
-    this.#aborting ??= Promise.resolve()
-    this.#disarm()
-    this.#staged.handle.close().catch(nothing)
-  }
-
   async #put (chunk: Uint8Array, position: number): Promise<void> {
     await translated(this.path, async () => {
       for (let done = 0; done < chunk.byteLength;) {
@@ -125,7 +117,7 @@ export class LocalWriter implements StagedWriter {
         const { handle } = this.#staged
         await handle.sync()
         const stats = await handle.stat({ bigint: true })
-        await handle.close()
+        await closeHandle(handle)
         await recheckVersion(this.#target, this.#options.ifMatch)
         await this.#move()
         this.#disarm()
@@ -153,7 +145,7 @@ export class LocalWriter implements StagedWriter {
   async #remove (): Promise<void> {
     await Promise.allSettled(this.#working)
     this.#disarm()
-    await this.#staged.handle.close().catch(nothing)
+    await closeHandle(this.#staged.handle).catch(nothing)
     await unlink(this.#staged.path).catch((error: unknown) => {
       if (!isNodeError(error) || error.code !== 'ENOENT') throw fromNodeError(error, { path: this.path })
     })
@@ -189,7 +181,7 @@ export async function openLocalWriter (path: string, options: LocalWriteOptions 
 
 async function stage ({ path: target, existing }: Target): Promise<Staged> {
   const path = localTemporaryPath(target)
-  const handle = await open(path, 'wx', existing === undefined ? 0o666 : Number(existing.mode & 0o777n))
+  const handle = holdHandle(await open(path, 'wx', existing === undefined ? 0o666 : Number(existing.mode & 0o777n)))
   if (existing === undefined) return { path, handle }
   try {
     await keepOwner(handle, existing)
@@ -211,7 +203,7 @@ async function keepOwner (handle: FileHandle, existing: BigIntStats): Promise<vo
 }
 
 async function discard ({ path, handle }: Staged): Promise<void> {
-  await handle.close()
+  await closeHandle(handle)
   await unlink(path)
 }
 

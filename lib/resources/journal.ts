@@ -3,7 +3,7 @@ import { open, rename, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { FsError, fromNodeError } from '../errors/index.js'
-import { onReset, ownerName, randomHex, realm } from '../owner/index.js'
+import { closeHandle, holdHandle, onReset, ownerName, randomHex, realm } from '../owner/index.js'
 import { ownerRecord } from '../owner/liveness.js'
 import { forkfsDirectory, forkfsPath } from '../owner/private-directory.js'
 import { keepTouched } from '../owner/touch.js'
@@ -75,6 +75,7 @@ function begin (entry: JournalEntry): { readonly id: string, readonly line: stri
  * @throws FsError ENOSPC, EACCES, EROFS, FORKFS_RESET: then nothing is recorded, and what was to be begun must not be
  */
 export async function journalAdd (entry: JournalEntry): Promise<JournalTicket> {
+  const { epoch } = realm
   const { id, line } = begin(entry)
   try {
     const journal = await inTurn(async () => {
@@ -92,21 +93,21 @@ export async function journalAdd (entry: JournalEntry): Promise<JournalTicket> {
     return new Ticket(id, journal)
   } catch (error) {
     entries.delete(id)
-    throw fromNodeError(error, { operation: 'journal' })
+    throw epoch === realm.epoch ? fromNodeError(error, { operation: 'journal' }) : resetError()
   }
 }
 
 async function create (): Promise<Journal> {
   const folder = await forkfsDirectory(rooms.journal)
   const { path, first } = names(folder)
-  const handle = await open(first, 'ax', 0o600)
+  const handle = holdHandle(await open(first, 'ax', 0o600))
   try {
     await handle.appendFile(JSON.stringify({ owner: ownerRecord() }))
     await handle.datasync()
     await rename(first, path) // never seen without its owner
     await syncFolder(folder)
   } catch (error) {
-    await handle.close()
+    await closeHandle(handle)
     await unlink(first).catch(() => {})
     throw error
   }
@@ -186,7 +187,7 @@ class Ticket implements JournalTicket {
         current = undefined
         journal.untouch()
         await unlink(journal.path)
-        await handle.close()
+        await closeHandle(handle)
       })
     } catch (error) {
       throw fromNodeError(error, { operation: 'journal', path: journal.path })
@@ -204,7 +205,7 @@ class Ticket implements JournalTicket {
     try { unlinkSync(journal.path) } catch { /* gone */ }
     if (journal.handle === undefined) return
     current = undefined
-    journal.handle.close().catch(() => {}) // what it was open for is gone
+    closeHandle(journal.handle).catch(() => {}) // what it was open for is gone
   }
 }
 
@@ -228,12 +229,10 @@ export function parseJournal (text: string): ReadJournal {
   return { owner, open: [...found.values()] }
 }
 
-onReset(mode => {
-  const journal = current?.opened
+onReset(() => {
+  // The file is not ours any more.
   current = undefined
   entries.clear()
   tail = Promise.resolve()
-  // The descriptor is ours to close; the file is not ours any more.
-  if (mode === 'drop') journal?.then(({ handle }) => handle.close()).catch(() => {})
   return {}
 })

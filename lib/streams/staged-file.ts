@@ -2,21 +2,12 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { FsError, fromNodeError, isFsError } from '../errors/index.js'
-import { onReset } from '../owner/index.js'
+import { closeHandle, holdHandle } from '../owner/index.js'
 import { temporaryContext } from '../resources/index.js'
 import type { TemporaryContext } from '../resources/index.js'
 
 /** Small writes are gathered: one system call for so many bytes. */
 const bufferBytes = 256 * 1024
-
-/** Descriptors that a reset closes; the files are another owner's then. */
-const opened = new Set<FileHandle>()
-
-onReset(mode => {
-  if (mode === 'drop') for (const handle of opened) handle.close().catch(() => {})
-  opened.clear()
-  return {}
-})
 
 /**
  * A private file (0600 in a 0700 folder of this owner) that is written from front to back by one writer. It goes with the process, unless the journal
@@ -36,7 +27,6 @@ export class StagedFile {
     this.path = path
     this.#context = context
     this.#handle = handle
-    opened.add(handle)
   }
 
   /** @throws FsError ENOSPC, EACCES, EROFS, FORKFS_CONFIG: the temporary folder can not be used */
@@ -48,7 +38,7 @@ export class StagedFile {
     })
     try {
       const path = await context.file('.staged')
-      return new StagedFile(path, context, await open(path, 'r+'))
+      return new StagedFile(path, context, holdHandle(await open(path, 'r+')))
     } catch (error) {
       await context.close()
       throw fromNodeError(error, { operation: 'openStream', path: context.path })
@@ -123,18 +113,14 @@ export class StagedFile {
   async keep (): Promise<void> {
     await this.flush()
     await this.#handle.datasync()
-    await this.#close()
+    await closeHandle(this.#handle)
   }
 
   /** Delete the file, unless the journal keeps it. Idempotent; nothing after a reset. */
   async discard (): Promise<void> {
     this.#gone = true
     this.#buffer = undefined
-    await this.#close()
+    await closeHandle(this.#handle)
     await this.#context.close()
-  }
-
-  async #close (): Promise<void> {
-    if (opened.delete(this.#handle)) await this.#handle.close()
   }
 }

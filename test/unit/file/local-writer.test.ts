@@ -1,11 +1,31 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises'
+import { resetForFork } from '../../../lib/owner/index.js'
 import { localInfo, localTemporaryPattern, openLocalWriter } from '../../../lib/file/local.js'
+import { eventually } from '../../eventually.js'
 import { Folder, pattern } from './helpers.js'
 
+/** Descriptors of this process that lead into the folder. */
+async function descriptorsInto (path: string): Promise<number> {
+  const targets = await Promise.all((await readdir('/proc/self/fd')).map(fd => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
+  return targets.filter(target => target.startsWith(path)).length
+}
+
 describe('LocalWriter', () => {
+  it('gives its descriptor back at a reset, though nobody closes it, and leaves its file to the sweep', async function () {
+    if (process.platform !== 'linux') this.skip()
+    await using folder = await Folder.make()
+    const writers = [await openLocalWriter(folder.file('a')), await openLocalWriter(folder.file('b'))]
+    await Promise.all(writers.map(writer => writer.write(pattern(1000))))
+    await writers.pop()!.commit()
+    assert.equal(await descriptorsInto(folder.path), 1)
+    resetForFork()
+    assert.ok(await eventually(async () => await descriptorsInto(folder.path) === 0))
+    assert.equal((await folder.names()).filter(name => localTemporaryPattern.test(name)).length, 1)
+  })
+
   it('shows nothing before commit() and the whole file after it, with the info of its version', async () => {
     await using folder = await Folder.make()
     const path = folder.file('a')

@@ -188,6 +188,16 @@ describe('journalAdd()', () => {
     await assert.rejects(journalAdd({ kind: '', data: 1 }), TypeError)
   })
 
+  it('rejects with FORKFS_RESET where a reset comes while the first entry is written', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const adding = journalAdd({ kind: 'upload', data: turns }).then(() => 'added', (error: unknown) => error)
+      for (let turn = 0; turn < turns; turn++) await new Promise(resolve => { setImmediate(resolve) })
+      resetForFork()
+      const came = await adding
+      assert.ok(came === 'added' || isFsError(came, 'FORKFS_RESET'), `after ${turns} turns: ${String(came)}`)
+    }
+  })
+
   it('is another owner\'s after a reset: done() does nothing, the file stays for the sweep', async () => {
     const ticket = await journalAdd({ kind: 'upload', data: 1 })
     resetForFork()
