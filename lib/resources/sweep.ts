@@ -1,5 +1,5 @@
 import { appendFile, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import { fromNodeError, isNodeError } from '../errors/index.js'
 import { onReset, randomHex, sameOwner } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
@@ -115,8 +115,10 @@ async function run (bases: readonly string[], rules: Rules): Promise<SweepReport
     const claim = await claimWithin(join(base, rooms.sweep), rules.patienceMs)
     if (claim === undefined) continue
     try {
+      // In this order: who is dead before the journals are read adds nothing to them that would be missed.
+      const roots = await deadRoots(join(base, rooms.roots), rules, counts)
       const keeps = await sweepJournals(join(base, rooms.journal), rules, counts)
-      await sweepRoots(join(base, rooms.roots), keeps, rules, counts)
+      await sweepRoots(roots, keeps, rules, counts)
       if (rules.dryRun !== true) counts.failures.push(...await sweepOwnerFolders(join(base, rooms.locks)))
       counts.swept = true
     } finally {
@@ -178,14 +180,12 @@ function isDeadJournal ({ owner: found, touchedAt }: FoundJournal, rules: Rules)
 }
 
 async function sweepJournal (path: string, rules: Rules, counts: Counts): Promise<string[]> {
-  const journal = await readJournal(path)
-  const kept = journal.open.flatMap(entry => entry.keeps ?? [])
-  const dead = isDeadJournal(journal, rules)
-  if (!dead || rules.journals === false) {
-    if (dead) counts.kept += journal.open.length
-    return kept
-  }
-  return settle(path, journal, rules, counts)
+  const found = await readJournal(path)
+  const dead = isDeadJournal(found, rules)
+  const journal = dead ? await readJournal(path) : found // what its owner wrote at the last moment
+  if (dead && rules.journals !== false) return settle(path, journal, rules, counts)
+  if (dead) counts.kept += journal.open.length
+  return journal.open.flatMap(entry => entry.keeps ?? [])
 }
 
 async function settle (path: string, journal: ReadJournal, { signal, dryRun = false }: Rules, counts: Counts): Promise<string[]> {
@@ -212,31 +212,41 @@ async function settle (path: string, journal: ReadJournal, { signal, dryRun = fa
   return keeps
 }
 
-async function sweepRoots (folder: string, keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
+/** @returns paths of what dead owners left, and of what was being removed */
+async function deadRoots (folder: string, rules: Rules, counts: Counts): Promise<string[]> {
+  const found: string[] = []
   for (const name of await list(folder)) {
     rules.signal?.throwIfAborted()
     const path = join(folder, name)
     try {
-      if (name.startsWith(trash)) {
-        if (rules.dryRun !== true) await deletePath(path)
-      } else if (name.startsWith(unfinished) || ownedPattern.test(name)) {
-        await sweepRoot(folder, path, keeps, rules, counts)
-      }
+      if (name.startsWith(trash) || ((name.startsWith(unfinished) || ownedPattern.test(name)) && await isDeadRoot(path, rules))) found.push(path)
+    } catch (error) {
+      counts.failures.push(error)
+    }
+  }
+  return found
+}
+
+async function sweepRoots (roots: readonly string[], keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
+  for (const path of roots) {
+    rules.signal?.throwIfAborted()
+    try {
+      if (!basename(path).startsWith(trash)) await sweepRoot(path, keeps, rules, counts)
+      else if (rules.dryRun !== true) await deletePath(path)
     } catch (error) {
       counts.failures.push(error)
     }
   }
 }
 
-async function sweepRoot (folder: string, path: string, keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
-  if (!await isDeadRoot(path, rules)) return
+async function sweepRoot (path: string, keeps: readonly string[], rules: Rules, counts: Counts): Promise<void> {
   const kept = keeps.filter(file => file.startsWith(path + sep))
   if (kept.length > 0) {
     if (rules.dryRun !== true) await thinOut(path, kept)
     return
   }
   if (rules.dryRun !== true) {
-    const gone = join(folder, `${trash}${randomHex(8)}`)
+    const gone = join(dirname(path), `${trash}${randomHex(8)}`)
     await rename(path, gone) // only one can do it, and it is out of the way at once
     await deletePath(gone)
   }

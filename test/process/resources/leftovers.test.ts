@@ -68,6 +68,38 @@ describe('what dead owners leave', function () {
     assert.deepEqual(await namesIn(machine.journals), [])
   }))
 
+  for (const end of ['kill', 'exit'] as const) {
+    it(`is kept with its files when its owner writes it down and ends (${end}) while somebody sweeps`, () => onMachine(async machine => {
+      const [dead, late] = [await machine.owner(), await machine.owner()]
+      await dead.ask({ verb: 'journal', data: 'of a dead one' })
+      const made = await late.ask<Made>({ verb: 'context' })
+      await late.ask({ verb: 'sweep', log: join(machine.folder, 'log') }) // its own in the background is over, too: one sweep at a time
+      await dead.kill()
+      let ended = false
+      const withdraw = handleLeftovers('upload', async ({ data }) => {
+        if (ended) return 'keep'
+        assert.equal(data, 'of a dead one')
+        ended = true // journals are being read, temporary folders are not looked at yet
+        if (end === 'kill') {
+          await late.ask({ verb: 'journal', data: 'whole', path: made.file, keep: true })
+          await late.kill()
+        } else {
+          await late.ask({ verb: 'journal at exit', data: 'whole', path: made.file })
+          void late.ask({ verb: 'exit' })
+          await late.exited
+        }
+        return 'done'
+      })
+      try {
+        await sweep()
+        assert.deepEqual([ended, existsSync(made.file), (await namesIn(machine.journals)).length], [true, true, 1])
+        assert.deepEqual([(await sweep()).kept, existsSync(made.file)], [1, true])
+      } finally {
+        withdraw()
+      }
+    }))
+  }
+
   it('is kept for a later sweep where nobody handles it, or the handler fails, with the files that it keeps', () => onMachine(async machine => {
     const owner = await machine.owner()
     const [kept, other] = [await owner.ask<Made>({ verb: 'context' }), await owner.ask<Made>({ verb: 'context' })]

@@ -45,13 +45,14 @@ export async function namesIn (folder: string): Promise<string[]> {
   return existsSync(folder) ? (await readdir(folder)).sort() : []
 }
 
-/** The process ids of the trackers that `parent` started, or that were started by a process that is gone. */
-export async function trackers (): Promise<number[]> {
+/** The process ids of the trackers that a process has started: other tests have theirs. */
+export async function trackersOf (parent: number): Promise<number[]> {
   const found: number[] = []
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
     try {
-      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes('forkfs-tracker') && processExists(Number(name))) found.push(Number(name))
+      const [, parentId] = readFileSync(`/proc/${name}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')
+      if (Number(parentId) === parent && readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes('forkfs-tracker') && processExists(Number(name))) found.push(Number(name))
     } catch { /* it ended meanwhile */ }
   }
   return found

@@ -10,11 +10,9 @@ import { canUnshare } from '../../capabilities.js'
 import { encodeFrame } from '../../../lib/resources/tracker-frames.js'
 import { eventually } from '../../eventually.js'
 import { processExists } from '../support.js'
-import { onMachine, trackers } from './support.js'
+import { onMachine, trackersOf } from './support.js'
 
 const entry = fileURLToPath(new URL('../../../lib/resources/tracker-process.js', import.meta.url))
-
-async function newTrackers (before: readonly number[]): Promise<number[]> { return (await trackers()).filter(pid => !before.includes(pid)) }
 
 /** Whether the process has a handler for the signal. */
 function catches (pid: number, signal: number): boolean {
@@ -28,13 +26,12 @@ describe('the tracker', function () {
   before(function () { if (process.platform !== 'linux') this.skip() })
 
   it('D2, D14: deletes what is registered within two seconds after its owner was killed, whatever the name, and ends', () => onMachine(async machine => {
-    const others = await trackers()
     const owner = await machine.owner()
     const folder = join(machine.folder, 'a folder')
     const paths = ['plain', 'mit Umläuten 日本', 'two\nlines', 'sp ace'].map(name => join(machine.folder, name))
     await owner.ask({ verb: 'track', path: folder, kind: 'folder' })
     for (const path of [...paths, join(folder, 'inside')]) await owner.ask({ verb: 'track', path, kind: 'file' })
-    const [pid] = await newTrackers(others)
+    const [pid] = await trackersOf(owner.child.pid!)
     assert.ok(pid !== undefined)
     await owner.kill()
     assert.ok(await eventually(() => ![...paths, folder].some(path => existsSync(path)), 2000))
@@ -59,11 +56,10 @@ describe('the tracker', function () {
   }))
 
   it('D12: killed it is started again, with one warning, and what was registered before is deleted all the same', () => onMachine(async machine => {
-    const others = await trackers()
     const owner = await machine.owner()
     const [early, late] = [join(machine.folder, 'early'), join(machine.folder, 'late')]
     await owner.ask({ verb: 'track', path: early, kind: 'file' })
-    const [first] = await newTrackers(others)
+    const [first] = await trackersOf(owner.child.pid!)
     process.kill(first!, 'SIGKILL')
     assert.ok(await eventually(() => owner.stderr.includes('ForkfsWarning'), 3000))
     await owner.ask({ verb: 'track', path: late, kind: 'file' })
@@ -99,11 +95,10 @@ describe('the tracker', function () {
   }))
 
   it('D12: ignores SIGINT and SIGTERM', () => onMachine(async machine => {
-    const others = await trackers()
     const owner = await machine.owner()
     const path = join(machine.folder, 'file')
     await owner.ask({ verb: 'track', path, kind: 'file' })
-    const [pid] = await newTrackers(others)
+    const [pid] = await trackersOf(owner.child.pid!)
     await owner.ask({ verb: 'track', path: `${path}2`, kind: 'file' })
     assert.ok(await eventually(() => catches(pid!, 3), 3000)) // SIGQUIT, which Node itself does not catch: it is up
     process.kill(pid!, 'SIGINT')
@@ -134,11 +129,10 @@ describe('the tracker', function () {
   }))
 
   it('is not started, and nothing is registered, before something is named to others (D16)', () => onMachine(async machine => {
-    const others = await trackers()
     const owner = await machine.owner()
     await owner.ask({ verb: 'context' })
     assert.equal(await owner.ask({ verb: 'untrack', path: join(machine.folder, 'never') }), false)
-    assert.deepEqual(await newTrackers(others), [])
+    assert.deepEqual(await trackersOf(owner.child.pid!), [])
   }))
 
   it('outlives a reset of its owner: what another epoch registered is deleted when the process is dead, not before', () => onMachine(async machine => {
