@@ -20,7 +20,7 @@ const blockAt = sumsAt + 64
 const pageBytes = 64 * 1024
 
 // Locals: three pointers, three sums (the first a parameter), the two words that each lane looks up.
-const pointer = (lane: number): number => lane === 0 ? 1 : 1 + lane
+const pointer = (lane: number): number => 1 + lane
 const sum = (lane: number): number => lane === 0 ? 0 : 3 + lane
 const first = (lane: number): number => 6 + 2 * lane
 const second = (lane: number): number => 7 + 2 * lane

@@ -7,6 +7,7 @@ import { isFsError } from '../../lib/errors/index.js'
 import type { FileSystem } from '../../lib/filesystem/filesystem.js'
 import { randomHex } from '../../lib/owner/index.js'
 import type { FaultRule } from '../servers/index.js'
+import { eventually } from '../eventually.js'
 import { faultsOf } from './faults.js'
 import type { Store } from './stores.js'
 import type { Case, Result, Scene, VerbForm, WireRequest } from './types.js'
@@ -15,14 +16,6 @@ import type { Case, Result, Scene, VerbForm, WireRequest } from './types.js'
 const overdueMs = 20_000
 /** How long the other side may need to see that a connection is gone. */
 const settleMs = 3000
-
-async function until (condition: () => Promise<boolean>, ms: number): Promise<boolean> {
-  for (const end = performance.now() + ms; ;) {
-    if (await condition()) return true
-    if (performance.now() > end) return false
-    await new Promise(resolve => setTimeout(resolve, 2))
-  }
-}
 
 function sceneOf (store: Store, fs: FileSystem, base: string, run: string, folder: string): Scene {
   const { big, huge, many } = store
@@ -145,11 +138,11 @@ export async function runCase (store: Store, one: Case, number: number, folder: 
   await store.clearFaults()
   if (rule !== undefined && faults <= (verb.given === undefined ? 0 : 1)) violations.push('the fault never came')
   // Aborted means settled: the last exchange is over when the verb is, or a moment later on the other side.
-  if (!await until(async () => (await store.counters()).inFlight.now === 0, settleMs)) violations.push('a request is still under way')
+  if (!await eventually(async () => (await store.counters()).inFlight.now === 0, settleMs)) violations.push('a request is still under way')
   if (!refused) await verb.holds?.(scene).catch((error: unknown) => { violations.push(`afterwards: ${(error as Error).message.split('\n')[0]}`) })
   await checkUploads(store, base, one, violations)
   await fs.close()
-  if (!await until(async () => (await store.counters()).sockets.open === 0, settleMs)) violations.push('a socket is left')
+  if (!await eventually(async () => (await store.counters()).sockets.open === 0, settleMs)) violations.push('a socket is left')
   await store.forget(base)
   return { ...one, outcome, milliseconds, violations }
 }

@@ -13,6 +13,7 @@ import { Worker } from 'node:worker_threads'
 import { decodeError, filesystem, resetForFork } from '../../lib/index.js'
 import type { CommonOptions } from '../../lib/index.js'
 import type { S3FileSystem, S3Options } from '../../implementations/s3/index.js'
+import { eventually } from '../eventually.js'
 import { forkCluster } from '../process/support.js'
 import { spawnS3Server, startFileServer, startS3Server } from '../servers/index.js'
 import type { FileServer, FileServerOptions, S3Server, S3ServerOptions } from '../servers/index.js'
@@ -188,10 +189,7 @@ export function optionsOf ({ endpoint, region, accessKeyId, secretAccessKey }: S
 
 /** Ask until it is so: for what another process or a server learns a moment later. */
 export async function until (condition: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  for (const end = performance.now() + 10_000; !await condition();) {
-    if (performance.now() > end) throw new Error(`${what} did not come true within 10 s`)
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
+  if (!await eventually(condition, 10_000)) throw new Error(`${what} did not come true within 10 s`)
 }
 
 /** How many requests of an operation a server has seen. */

@@ -4,6 +4,7 @@ import type { HttpOptions } from '../../../implementations/http/index.js'
 import { isFsError } from '../../../lib/errors/index.js'
 import type { ErrorCode, FsError } from '../../../lib/errors/index.js'
 import type { CommonOptions } from '../../../lib/filesystem/common-options.js'
+import { eventually } from '../../eventually.js'
 import { startFileServer } from '../../servers/index.js'
 import type { FileServer, FileServerOptions, RecordedRequest } from '../../servers/index.js'
 
@@ -56,9 +57,5 @@ export function header ({ rawHeaders }: RecordedRequest, name: string): string |
 
 /** Ask until it is so: for what this side learns a moment later. What the server sees, `server.reached()` tells. */
 export async function until (condition: () => Promise<boolean> | boolean, ms = 4000): Promise<void> {
-  for (const end = Date.now() + ms; Date.now() < end;) {
-    if (await condition()) return
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-  assert.fail('it did not come to be')
+  if (!await eventually(condition, ms)) assert.fail('it did not come to be')
 }

@@ -4,8 +4,8 @@ import type { FileSystem } from '../../../lib/index.js'
 import { DataLoader } from '../../../lib/loader/index.js'
 import type { LoaderOptions, LoaderState, TarSample } from '../../../lib/loader/index.js'
 import { Random } from '../../../scripts/soak/random.js'
-import { checkedKey, putTars, startStore, tarShard } from './support.js'
-import type { Store } from './support.js'
+import { checkedKey, putTars, startStore } from './support.js'
+import type { Puts, Store } from './support.js'
 
 const rounds = Number(process.env.FORKFS_TEST_ROUNDS ?? 100)
 const seed = Number(process.env.FORKFS_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -14,21 +14,11 @@ const seed = Number(process.env.FORKFS_TEST_SEED ?? Math.floor(Math.random() * 2
 async function take (loader: DataLoader<TarSample>, most: number, random: Random, bytes: (at: number) => number): Promise<{ keys: string[], ended: boolean, state: LoaderState }> {
   const keys: string[] = []
   let ended = false
-  const batch = random.below(3) === 0 ? 1 + random.below(5) : undefined
-  if (batch === undefined) {
-    const iterator = loader[Symbol.asyncIterator]()
-    while (!ended && keys.length < most) {
-      const next = await iterator.next()
-      if (next.done === true) ended = true
-      else keys.push(checkedKey(next.value, bytes))
-    }
-  } else {
-    const iterator = loader.batches(batch)
-    while (!ended && keys.length < most) {
-      const next = await iterator.next()
-      if (next.done === true) ended = true
-      else keys.push(...next.value.map(sample => checkedKey(sample, bytes)))
-    }
+  const iterator: AsyncIterator<TarSample | TarSample[]> = random.below(3) === 0 ? loader.batches(1 + random.below(5)) : loader[Symbol.asyncIterator]()
+  while (!ended && keys.length < most) {
+    const next = await iterator.next()
+    if (next.done === true) ended = true
+    else keys.push(...[next.value].flat().map(sample => checkedKey(sample, bytes)))
   }
   const state = JSON.parse(JSON.stringify(loader.state())) as LoaderState
   await loader.close()
@@ -39,6 +29,7 @@ describe(`DataLoader, left and resumed at random (FORKFS_TEST_SEED=${seed} FORKF
   this.timeout(120_000)
   let store: Store
   let memory: FileSystem
+  const inMemory: Puts = { put: async (folder, name, bytes) => { await memory.pipeFile(`${folder}/${name}`, bytes) } }
 
   before(async () => {
     store = await startStore()
@@ -57,7 +48,7 @@ describe(`DataLoader, left and resumed at random (FORKFS_TEST_SEED=${seed} FORKF
       const size = [1, 100, 3000][random.below(3)]!
       const bytes = (at: number): number => at % 7 === 0 ? size * 5 : size
       const fs = random.below(2) === 0 ? memory : store.fs
-      const { paths, keys } = fs === memory ? await putInMemory(memory, `r${round}`, counts, bytes) : await putTars(store.server, `r${round}`, counts, bytes)
+      const { paths, keys } = await putTars(fs === memory ? inMemory : store.server, `r${round}`, counts, bytes)
       const shuffle = ([false, { seed: round }, { seed: round, buffer: 1 + random.below(9) }, { seed: round, buffer: 1 + random.below(30) }] as const)[random.below(4)]!
       const ordered = random.below(3) > 0
       const prefetchBytes = [3000, 4096, 50_000, 64 * 1024 * 1024][random.below(4)]!
@@ -83,15 +74,3 @@ describe(`DataLoader, left and resumed at random (FORKFS_TEST_SEED=${seed} FORKF
     }
   })
 })
-
-async function putInMemory (fs: FileSystem, folder: string, counts: readonly number[], bytes: (at: number) => number): Promise<{ paths: string[], keys: string[] }> {
-  const paths: string[] = []
-  const keys: string[] = []
-  for (const [shard, count] of counts.entries()) {
-    const name = `s${String(shard).padStart(3, '0')}`
-    await fs.pipeFile(`/${folder}/${name}.tar`, await tarShard(name, count, bytes))
-    paths.push(`/${folder}/${name}.tar`)
-    for (let at = 0; at < count; at++) keys.push(`${name}-${at}`)
-  }
-  return { paths, keys }
-}

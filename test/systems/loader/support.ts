@@ -38,8 +38,11 @@ export async function tarShard (name: string, samples: number, bytes: (at: numbe
   return tarOf(entries.flat())
 }
 
+/** Where objects are put, by bucket and key. */
+export interface Puts { put (bucket: string, key: string, bytes: Uint8Array): Promise<unknown> }
+
 /** Shards under data/<folder>/, named by number; @returns their paths and the keys of all samples in order */
-export async function putTars (server: S3Server, folder: string, counts: readonly number[], bytes?: (at: number) => number): Promise<{ paths: string[], keys: string[] }> {
+export async function putTars (server: Puts, folder: string, counts: readonly number[], bytes?: (at: number) => number): Promise<{ paths: string[], keys: string[] }> {
   const paths: string[] = []
   const keys: string[] = []
   for (const [shard, count] of counts.entries()) {

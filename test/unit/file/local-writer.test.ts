@@ -15,7 +15,7 @@ async function descriptorsInto (path: string): Promise<number> {
 
 describe('LocalWriter', () => {
   it('gives its descriptor back at a reset, though nobody closes it, and leaves its file to the sweep', async function () {
-    if (process.platform !== 'linux') this.skip()
+    if (process.platform !== 'linux') this.skip() // elsewhere no folder lists descriptors
     await using folder = await Folder.make()
     const writers = [await openLocalWriter(folder.file('a')), await openLocalWriter(folder.file('b'))]
     await Promise.all(writers.map(writer => writer.write(pattern(1000))))
