@@ -1,11 +1,9 @@
 /**
- * CRC-32C (Castagnoli, RFC 3720 B.4), which Google Cloud Storage keeps of every object. Node has CRC-32 only. Where the optional peer
- * @node-rs/crc32 is installed the processor's own instruction does it, at a third of the cost of what is done here otherwise: eight bytes are
- * looked up at a time, of three pieces side by side where there is WebAssembly (see crc32c-lanes.ts).
+ * CRC-32C (Castagnoli, RFC 3720 B.4), which Google Cloud Storage keeps of every object. Node has CRC-32 only. Long data are folded to a short
+ * piece where there is WebAssembly (see crc32c-fold.ts); what is left is looked up in tables, eight bytes at a time.
  */
-import { usePeer } from '../owner/peers.js'
-import { blockBytes, laneBytes, openLanes } from './crc32c-lanes.js'
-import type { SumLanes } from './crc32c-lanes.js'
+import { foldedBefore, leastFolded, openFold } from './crc32c-fold.js'
+import type { Fold } from './crc32c-fold.js'
 
 const polynomial = 0x82f63b78
 const slices = 8
@@ -26,31 +24,13 @@ function createTables (): Int32Array {
 const none = new Int32Array(0)
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-type Sum = (data: Uint8Array, before?: number) => number
-
-let sum: Sum | undefined
+let opened: { readonly fold: Fold | undefined } | undefined
 
 /** The CRC-32C of bytes, an unsigned number; `before` is that of the bytes in front of them. */
 export function crc32c (data: Uint8Array, before = 0): number {
-  sum ??= usePeer('@node-rs/crc32', (peer: { readonly crc32c: Sum }) => peer.crc32c) ?? ownCrc32c
-  return sum(data, before)
-}
-
-let wide: { readonly sum: SumLanes | undefined } | undefined
-
-/** The same where nothing is installed. */
-export function ownCrc32c (data: Uint8Array, before = 0): number {
-  if (data.length < blockBytes) return plainCrc32c(data, before)
-  wide ??= { sum: openLanes(tables ??= createTables()) }
-  const { sum } = wide
-  if (sum === undefined) return plainCrc32c(data, before)
-  const behind = data.length - data.length % blockBytes
-  let crc = before
-  for (let at = 0; at < behind; at += blockBytes) {
-    const [first, second, third] = sum(data.subarray(at, at + blockBytes), crc)
-    crc = joinCrc32c(joinCrc32c(first, second, laneBytes), third, laneBytes)
-  }
-  return plainCrc32c(data.subarray(behind), crc)
+  if (data.length < leastFolded) return plainCrc32c(data, before)
+  opened ??= { fold: openFold() }
+  return opened.fold === undefined ? plainCrc32c(data, before) : plainCrc32c(opened.fold(data, before), foldedBefore)
 }
 
 /** The same without WebAssembly. */

@@ -26,7 +26,7 @@ function leftBy (imported: readonly string[]): Promise<unknown> {
     const loaded = process.moduleLoadList.filter(name => !before.modules.has(name))
     console.log(JSON.stringify({
       network: loaded.filter(name => /^NativeModule (?:net|tls|http|https|http2|dgram|child_process|cluster|inspector)$/.test(name)),
-      packages: Object.keys(createRequire(process.cwd() + '/x.js').cache).filter(path => /undici|aws-sdk|smithy|google|redis|koffi|node-rs/.test(path)),
+      packages: Object.keys(createRequire(process.cwd() + '/x.js').cache).filter(path => /undici|aws-sdk|smithy|google|redis|koffi/.test(path)),
       listeners: listeners().filter(([name, count]) => count !== (before.listeners.find(([other]) => other === name)?.[1] ?? 0)),
       active: process.getActiveResourcesInfo().filter(name => !/Pipe|TTY|File|CloseReq|FSReq/.test(name))
     }))`)

@@ -3,24 +3,14 @@ import { gcsSdk, gcsSdkUnchecked, objectPath, openBucket, openForkfsGcs } from '
 import { meter, pool, touched } from '../meter.js'
 import { gcsfs, obstore } from '../python.js'
 import { bigKey, bucket, smallKey } from '../sizes.js'
-import { forkfs, needsPackage, openUndici, undici } from '../subjects.js'
-import type { Case, Sample, Stage, Subject } from '../types.js'
+import { forkfs, openUndici, undici } from '../subjects.js'
+import type { Case, Sample, Stage } from '../types.js'
 import { copy, counted, curlBig, curlSubject, pythonBig, warm } from './big-get.js'
 import { cpuPerOp, ratio, value, wallPerOp } from './goals.js'
 import { drop } from './stream.js'
 import { source } from './upload.js'
 
 const MiB = 1024 * 1024
-
-/** forkfs where the optional peer is that sums in the processor. */
-function native (label: string): Subject { return { id: 'native', label: `${label}, with @node-rs/crc32`, missing: needsPackage('@node-rs/crc32') } }
-
-/** The same measure: it is found from where the program runs. */
-function plainOf (subject: string, { cache }: Stage): string {
-  if (subject !== 'native') return subject
-  process.chdir(cache)
-  return 'forkfs'
-}
 
 type Measure = (stage: Stage) => Promise<Sample>
 /** Reads an object whole. @returns its length */
@@ -69,17 +59,16 @@ export const gcsBigGet: Case = {
   unit: 'MiB/s',
   op: 'object',
   baseline: 'sdk',
-  subjects: [{ ...forkfs, label: 'forkfs, `catFile`' }, native('forkfs, `catFile`'), gcsSdk, gcsSdkUnchecked, undici, gcsfs, obstore, curlSubject],
+  subjects: [{ ...forkfs, label: 'forkfs, `catFile`' }, gcsSdk, gcsSdkUnchecked, undici, gcsfs, obstore, curlSubject],
   goals: [
     ratio('GCS: a large object into memory, CPU against the SDK', 'forkfs', 'sdk', cpuPerOp, '<= 0.2'),
-    ratio('… with @node-rs/crc32, CPU against the SDK', 'native', 'sdk', cpuPerOp, '<= 0.2'),
     ratio('… speed, against the SDK', 'sdk', 'forkfs', wallPerOp),
     ratio('… CPU, against the SDK without validation', 'forkfs', 'sdk-unchecked', cpuPerOp),
     value('… memory beyond the object\'s size', 'forkfs', ({ rssMiB, bytes }) => rssMiB - bytes / MiB, 'MiB', '<= 80'),
     ratio('… speed, against obstore', 'obstore', 'forkfs', wallPerOp),
     ratio('… speed, against gcsfs', 'gcsfs', 'forkfs', wallPerOp)
   ],
-  measure: (subject, stage) => fetchers[plainOf(subject, stage)]!(stage)
+  measure: (subject, stage) => fetchers[subject]!(stage)
 }
 
 async function dropBig ({ sizes }: Stage, open: (key: string) => AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>): Promise<Sample> {
@@ -148,18 +137,16 @@ export const gcsUpload: Case = {
   op: 'object',
   baseline: 'sdk',
   subjects: [
-    { ...forkfs, label: 'forkfs, `createWriteStream`' }, native('forkfs, `createWriteStream`'), gcsSdk, { ...gcsSdk, id: 'sdk-chunked', label: '@google-cloud/storage, `chunkSize` 16 MiB' }, gcsSdkUnchecked
+    { ...forkfs, label: 'forkfs, `createWriteStream`' }, gcsSdk, { ...gcsSdk, id: 'sdk-chunked', label: '@google-cloud/storage, `chunkSize` 16 MiB' }, gcsSdkUnchecked
   ],
   goals: [
     ratio('GCS: uploading a stream, CPU against the SDK', 'forkfs', 'sdk', cpuPerOp, '<= 0.15'),
     ratio('… CPU, against the SDK without validation', 'forkfs', 'sdk-unchecked', cpuPerOp, '<= 2.5'),
-    ratio('… with @node-rs/crc32, CPU against the SDK', 'native', 'sdk', cpuPerOp, '<= 0.15'),
-    ratio('… with @node-rs/crc32, CPU against the SDK without validation', 'native', 'sdk-unchecked', cpuPerOp, '<= 2.5'),
     ratio('… speed, against the SDK', 'sdk', 'forkfs', wallPerOp),
     value('… memory', 'forkfs', ({ rssMiB }) => rssMiB, 'MiB', '<= 120')
   ],
   measure: async (subject, stage) => {
-    const send = await senders[plainOf(subject, stage)]!(stage)
+    const send = await senders[subject]!(stage)
     await send('warm', 32 * MiB)
     const bytes = stage.sizes.uploadBytes
     const done = meter()

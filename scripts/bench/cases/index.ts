@@ -2,6 +2,7 @@ import type { Case } from '../types.js'
 import { bigGet } from './big-get.js'
 import { calls } from './calls.js'
 import { checkpoint } from './checkpoint.js'
+import { crc32c } from './crc32c.js'
 import { gcsFirst } from './gcs-first.js'
 import { gcsBigGet, gcsStream, gcsUpload } from './gcs-large.js'
 import { gcsList } from './gcs-list.js'
@@ -22,7 +23,7 @@ import { workerFirstByte } from './worker-first-byte.js'
 /** In the order of the page. */
 export const cases: readonly Case[] = [
   lookup, ownerCheck, importTime, workerFirstByte, smallGet, smallGetMinio, ranges, bigGet, stream, list, upload,
-  gcsFirst, gcsGet, gcsInfo, gcsInsert, gcsRanges, gcsBigGet, gcsStream, gcsUpload, gcsList, loader, checkpoint,
+  gcsFirst, gcsGet, gcsInfo, gcsInsert, gcsRanges, gcsBigGet, gcsStream, gcsUpload, gcsList, crc32c, loader, checkpoint,
   calls, sharingOneWay, sharingToTwo
 ]
 
