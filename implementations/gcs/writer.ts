@@ -64,7 +64,7 @@ export async function insertObject (context: WriteContext, data: Uint8Array): Pr
   const target = targetOf(context)
   const { client, bucket, object, exclusive, mark, checksums, signal } = target
   const resource = checksums ? { ...target.resource, crc32c: crc32cText(crc32c(data)) } : target.resource
-  const boundary = randomHex(16)
+  const boundary = crypto.randomUUID()
   const { contentType } = target.resource as { readonly contentType: string }
   if (/[\r\n]/.test(contentType)) throw new TypeError('Expected `contentType` to hold no line ends')
   const head = `--${boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(resource)}\r\n--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`
