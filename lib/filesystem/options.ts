@@ -120,14 +120,14 @@ export function unknownOption (name: string, owner: string, known: readonly stri
 }
 
 /**
- * Refuse names that a function does not take: a misspelt one would be none, silently. Costs a look at each own name.
+ * Refuse names that `owner` (a function, a class, an option) does not take: a misspelt one would be none, silently. Costs a look at each own name.
  * @throws TypeError that names the option and the nearest known one, or for what is no object
  */
-export function checkNames (verb: string, options: object, known: ReadonlySet<string>, more: readonly string[] = []): void {
-  if (typeof options !== 'object' || options === null) checkObject(`${verb}()`, options)
+export function checkNames (owner: string, options: object, known: ReadonlySet<string>, more: readonly string[] = []): void {
+  if (typeof options !== 'object' || options === null) checkObject(owner, options)
   for (const name in options) {
     if (known.has(name) || !Object.hasOwn(options, name) || more.includes(name)) continue
-    throw unknownOption(name, `${verb}()`, [...known, ...more])
+    throw unknownOption(name, owner, [...known, ...more])
   }
 }
 

@@ -58,5 +58,5 @@ const verbs: ReadonlyMap<string, Names> = new Map<string, Names>([
  */
 export function checkVerbOptions (verb: string, options: object, more: readonly string[]): void {
   const known = verbs.get(verb)
-  if (known !== undefined) checkNames(verb, options, known, more)
+  if (known !== undefined) checkNames(`${verb}()`, options, known, more)
 }

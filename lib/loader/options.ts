@@ -1,4 +1,4 @@
-import { nearestName } from '../filesystem/options.js'
+import { checkNames, nearestName } from '../filesystem/options.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { revive } from '../registry/revive.js'
 import { entryUrl } from '../workers/options.js'
@@ -6,9 +6,10 @@ import { readerNames } from './readers/index.js'
 import { resolveRank } from './plan.js'
 import type { LoaderOptions } from './types.js'
 
-const names = ['shards', 'reader', 'options', 'workers', 'kind', 'prefetchBytes', 'ordered', 'shuffle', 'rank', 'worldSize', 'even', 'epoch', 'onError',
-  'resume', 'progress', 'signal', 'workerUrl'] as const satisfies ReadonlyArray<keyof LoaderOptions>
-const shuffleNames = ['seed', 'buffer'] as const
+const names: ReadonlySet<string> = new Set(['shards', 'reader', 'options', 'workers', 'kind', 'prefetchBytes', 'ordered', 'shuffle', 'rank', 'worldSize', 'even', 'epoch', 'onError',
+  'resume', 'progress', 'signal', 'workerUrl'] satisfies ReadonlyArray<keyof LoaderOptions>)
+const shuffleNames: ReadonlySet<string> = new Set(['seed', 'buffer'])
+const shardsNames: ReadonlySet<string> = new Set(['fs', 'paths'])
 const defaultPrefetchBytes = 64 * 1024 * 1024
 
 /** What is left to find out is the list of shards (a glob needs a listing) and the number of workers. */
@@ -44,7 +45,7 @@ export interface ResolvedLoaderOptions {
  */
 export function resolveLoaderOptions (options: LoaderOptions, env: Readonly<Record<string, string | undefined>>): ResolvedLoaderOptions {
   if (!isObject(options)) throw wrong('options', 'an object', options)
-  knownNames(options, names, '')
+  checkNames('DataLoader', options, names)
   const { shards, reader, workers, kind, prefetchBytes, ordered, epoch, even, onError, resume, progress, signal, workerUrl } = options
   checkShards(shards)
   checkReader(reader)
@@ -69,7 +70,7 @@ export function resolveLoaderOptions (options: LoaderOptions, env: Readonly<Reco
 function resolveShuffle (shuffle: LoaderOptions['shuffle']): { readonly seed: number | undefined, readonly buffer: number | undefined } {
   if (shuffle === undefined || shuffle === false) return { seed: undefined, buffer: undefined }
   if (!isObject(shuffle)) throw wrong('shuffle', 'false or { seed, buffer }', shuffle)
-  knownNames(shuffle, shuffleNames, 'shuffle.')
+  checkNames('`shuffle`', shuffle, shuffleNames)
   integer('shuffle.seed', shuffle.seed, 0)
   if (shuffle.buffer !== undefined) integer('shuffle.buffer', shuffle.buffer, 1)
   return { seed: shuffle.seed, buffer: shuffle.buffer }
@@ -79,7 +80,7 @@ function checkShards (shards: LoaderOptions['shards']): void {
   const list = isObject(shards) && 'fs' in shards ? shards.paths : shards
   const name = list === shards ? 'shards' : 'shards.paths'
   if (list !== shards) {
-    knownNames(shards as object, ['fs', 'paths'], 'shards.')
+    checkNames('`shards`', shards as object, shardsNames)
     const { fs } = shards as { readonly fs: unknown }
     if (!isObject(fs) || !('$forkfs' in fs)) throw wrong('shards.fs', 'a FileSystem', fs)
   }
@@ -97,11 +98,13 @@ function arrived (shards: LoaderOptions['shards']): LoaderOptions['shards'] {
   return typeof shards === 'object' && 'fs' in shards ? { fs: revive(shards.fs, { allowModules: true }) as FileSystem, paths: shards.paths } : shards
 }
 
+const readers = `one of ${readerNames.join(', ')}, or a URL object, new URL('./reader.js', import.meta.url)`
+
 function checkReader (reader: LoaderOptions['reader']): void {
   if (isUrl(reader)) return
-  if (typeof reader !== 'string') throw wrong('reader', `one of ${readerNames.join(', ')}, or the URL of a module`, reader)
+  if (typeof reader !== 'string') throw wrong('reader', readers, reader)
   if ((readerNames as readonly string[]).includes(reader)) return
-  throw new TypeError(`Expected \`reader\` to be one of ${readerNames.join(', ')}, or the URL of a module, got \`${reader}\`${hint(reader, readerNames)}`)
+  throw new TypeError(`Expected \`reader\` to be ${readers}, got \`${reader}\`${hint(reader, readerNames)}`)
 }
 
 /** By shape: a URL of another realm is one too. */
@@ -111,12 +114,6 @@ function isUrl (value: unknown): value is URL {
 
 function isObject (value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function knownNames (given: object, known: readonly string[], prefix: string): void {
-  for (const name of Object.keys(given)) {
-    if (!known.includes(name)) throw new TypeError(`Expected no option \`${prefix}${name}\`${hint(name, known) || `; known are ${known.join(', ')}`}`)
-  }
 }
 
 function oneOf (name: string, value: unknown, known: readonly string[]): void {

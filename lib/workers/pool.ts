@@ -61,7 +61,7 @@ class Pool implements WorkerPool {
   }
 
   async call<T = unknown> (module: string | URL, name: string, args: readonly unknown[] = [], options: PoolCallOptions = {}): Promise<T> {
-    checkNames('call', options, poolCallNames)
+    checkNames('call()', options, poolCallNames)
     const { retries = 0, signal, timeoutMs } = options
     expectCount('retries', retries, 0)
     const specifier = moduleSpecifier('module', module)

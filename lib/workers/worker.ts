@@ -101,7 +101,7 @@ class LiveWorker implements RemoteWorker {
     if (typeof name !== 'string' || name === '') throw new TypeError(`Expected \`name\` to be the name of an export, got \`${String(name)}\` (${typeof name})`)
     if (!Array.isArray(args)) throw new TypeError(`Expected \`args\` to be an array, got (${kindOf(args)})`)
     refusePromises(args, index => `args[${index}]`)
-    checkNames('call', options, callNames)
+    checkNames('call()', options, callNames)
     const body: CallBody = [specifier, name, args]
     // Awaited here, not returned: V8 then shows the caller in the stack of what is thrown.
     const value = await this.#traced({ verb: 'call', body, subject: { value: args, root: 'args' }, module: specifier, name }, options)
@@ -110,7 +110,7 @@ class LiveWorker implements RemoteWorker {
 
   async run (source: string, options: CallOptions = {}): Promise<void> {
     if (typeof source !== 'string') throw new TypeError(`Expected \`source\` to be a string, got (${kindOf(source)})`)
-    checkNames('run', options, callNames)
+    checkNames('run()', options, callNames)
     await this.#traced({ verb: 'run', body: { source }, subject: { value: source, root: 'source' }, module: '', name: 'run' }, options)
   }
 
