@@ -1,6 +1,6 @@
+import { isRecord } from '../../lib/errors/index.js'
 import { networkOptions } from '../../lib/filesystem/network-options.js'
 import type { NetworkOptions } from '../../lib/filesystem/network-options.js'
-import { isRecord } from '../../lib/filesystem/options.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
 import { normalizeUrl } from './address.js'
 

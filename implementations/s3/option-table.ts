@@ -1,5 +1,6 @@
+import { isRecord } from '../../lib/errors/index.js'
 import { networkOptions } from '../../lib/filesystem/network-options.js'
-import { isRecord, kinds } from '../../lib/filesystem/options.js'
+import { kinds } from '../../lib/filesystem/options.js'
 import type { OptionTable } from '../../lib/filesystem/options.js'
 
 /** The kinds of the options; what they mean together is in options.ts. */

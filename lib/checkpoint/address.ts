@@ -1,5 +1,5 @@
-import { isFsError } from '../errors/index.js'
-import { canonical, commonOptions, isRecord } from '../filesystem/options.js'
+import { isFsError, isRecord } from '../errors/index.js'
+import { canonical, commonOptions } from '../filesystem/options.js'
 import { isFileSystem } from '../filesystem/filesystem.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { join as joinPath } from '../filesystem/paths.js'

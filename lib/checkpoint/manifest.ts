@@ -1,5 +1,4 @@
-import { FsError, isFsError } from '../errors/index.js'
-import { isRecord } from '../filesystem/options.js'
+import { FsError, isFsError, isRecord } from '../errors/index.js'
 import type { Verb } from '../filesystem/types.js'
 import { toOwnerRecord } from '../owner/liveness.js'
 import type { OwnerRecord } from '../owner/liveness.js'

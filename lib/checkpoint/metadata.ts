@@ -1,5 +1,5 @@
-import { FsError, isFsError, kindOf } from '../errors/index.js'
-import { isPlain, isRecord } from '../filesystem/options.js'
+import { FsError, isFsError, isRecord, kindOf } from '../errors/index.js'
+import { isPlain } from '../filesystem/options.js'
 import type { Verb, WriteOptions } from '../filesystem/types.js'
 import { withLock } from '../locks/index.js'
 import type { WaitOptions } from '../locks/index.js'

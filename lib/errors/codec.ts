@@ -1,3 +1,4 @@
+import { isRecord } from './arguments.js'
 import { FsError, isFsError } from './fs-error.js'
 import type { ErrorCode, Retry } from './fs-error.js'
 
@@ -301,10 +302,6 @@ function decodeValue (value: unknown, depth: number): unknown {
 function decodeRecord (record: Fields, depth: number, without: ReadonlySet<string>): Fields {
   const kept = Object.entries(record).filter(([key]) => !without.has(key))
   return Object.fromEntries(kept.map(([key, item]) => [key, decodeValue(item, depth + 1)]))
-}
-
-function isRecord (value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function define (error: Error, key: string, value: unknown, enumerable: boolean): void {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { FsError } from '../errors/index.js'
+import { checkNames, FsError } from '../errors/index.js'
 import type { Bytes, FileHandle, FileInfo, Verb } from '../filesystem/types.js'
 import { openBytes } from './byte-reader.js'
 import type { ByteReader } from './byte-reader.js'
@@ -12,6 +12,9 @@ import type { RangeSource } from './source.js'
 import type { StrategyChoice } from './strategies.js'
 import { refuseCloning, refuseJson } from './uncloneable.js'
 
+const rangeNames: ReadonlySet<string> = new Set(['signal'] satisfies ReadonlyArray<keyof Verb>)
+const wholeNames: ReadonlySet<string> = new Set(['encoding', 'signal'] satisfies ReadonlyArray<keyof ReadFileOptions>)
+const streamNames: ReadonlySet<string> = new Set(['start', 'end', 'highWaterMark'] satisfies ReadonlyArray<keyof NodeReadableOptions>)
 const inspect = Symbol.for('nodejs.util.inspect.custom')
 
 interface ReadResult { bytesRead: number, buffer: Uint8Array }
@@ -68,6 +71,7 @@ class Reader implements FileHandle {
 
   async readRange (start: number, end: number, options: Verb = {}): Promise<Bytes> {
     this.#check('readRange')
+    checkNames('readRange()', options, rangeNames)
     const { size } = this
     if (size === undefined) {
       expectInteger('start', start, 0)
@@ -86,6 +90,7 @@ class Reader implements FileHandle {
   async readFile (options?: BufferEncoding | ReadFileOptions | null): Promise<Bytes | string> {
     this.#check('readFile')
     const { encoding, signal }: ReadFileOptions = typeof options === 'string' ? { encoding: options } : options ?? {}
+    if (typeof options === 'object' && options !== null) checkNames('readFile()', options, wholeNames)
     if (encoding != null && !Buffer.isEncoding(encoding)) throw new TypeError(`Expected \`encoding\` to be an encoding that Buffer knows, got \`${String(encoding)}\` (${typeof encoding})`)
     signal?.throwIfAborted()
     const data = await this.#work(this.size === undefined ? this.#readToEnd(signal) : this.#bytes.read(0, this.size, signal))
@@ -110,6 +115,7 @@ class Reader implements FileHandle {
   /** A stream with a window of its own: it neither moves nor follows the current position, and does not close the handle. */
   createReadStream (options: Omit<NodeReadableOptions, 'signal'> = {}): Readable {
     this.#check('createReadStream')
+    checkNames('createReadStream()', options, streamNames)
     const stream = nodeReadable(this.#bytes.fork(), options)
     this.#streams.add(stream)
     stream.once('close', () => { this.#streams.delete(stream) })

@@ -1,4 +1,4 @@
-import { isRecord } from './options.js'
+import { isRecord } from '../errors/index.js'
 import type { OptionTable } from './options.js'
 
 /** What an instance becomes when it is structured-cloned, sent over IPC or passed to JSON.stringify: plain data with one key, without secrets. */

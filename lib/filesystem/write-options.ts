@@ -1,6 +1,5 @@
-import { kindOf } from '../errors/index.js'
+import { isRecord, kindOf } from '../errors/index.js'
 import { expectInteger } from '../file/expect.js'
-import { isRecord } from './options.js'
 import type { WriteOptions } from './types.js'
 
 /** Before anything is opened or sent. @throws TypeError, RangeError that name the option */

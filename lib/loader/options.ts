@@ -1,4 +1,4 @@
-import { checkNames, nearestName } from '../filesystem/options.js'
+import { checkNames, nearestName } from '../errors/index.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { revive } from '../registry/revive.js'
 import { entryUrl } from '../workers/options.js'

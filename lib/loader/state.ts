@@ -1,3 +1,4 @@
+import { isRecord } from '../errors/index.js'
 import { createHash } from 'node:crypto'
 import type { RandomState } from './random.js'
 import type { SamplePlace, ShuffleBufferState } from './shuffle-buffer.js'
@@ -143,10 +144,6 @@ function integer (value: unknown, name: string, most: number): number {
 function list (value: unknown, name: string): readonly unknown[] {
   if (!Array.isArray(value)) throw malformed(name, 'to be an array', value)
   return value as unknown[]
-}
-
-function isRecord (value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function malformed (name: string, expected: string, value: unknown): TypeError {

@@ -1,5 +1,5 @@
-import { FsError } from '../errors/index.js'
-import { checkOption, commonOptions, isRecord, nearestName } from '../filesystem/options.js'
+import { FsError, isRecord, nearestName } from '../errors/index.js'
+import { checkOption, commonOptions } from '../filesystem/options.js'
 import type { OptionSpec } from '../filesystem/options.js'
 import { realm } from '../owner/index.js'
 import { implementationOf, protocolsWithOption } from './protocols.js'

@@ -1,7 +1,6 @@
-import { FsError } from '../errors/index.js'
+import { FsError, nearestName } from '../errors/index.js'
 import { isFileSystem } from '../filesystem/filesystem.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
-import { nearestName } from '../filesystem/options.js'
 import type { OptionTable } from '../filesystem/options.js'
 import { realm } from '../owner/index.js'
 import { GcsFileSystem } from '../../implementations/gcs/index.js'

@@ -1,7 +1,6 @@
-import { FsError, isFsError } from '../errors/index.js'
+import { FsError, isFsError, isRecord } from '../errors/index.js'
 import { isFileSystem } from '../filesystem/filesystem.js'
 import { Mapper } from '../filesystem/mapper.js'
-import { isRecord } from '../filesystem/options.js'
 import type { Withheld } from '../filesystem/descriptor.js'
 import { instanceFor } from './instances.js'
 import { implementationOf } from './protocols.js'

@@ -1,6 +1,5 @@
-import { FsError } from '../errors/index.js'
+import { FsError, isRecord } from '../errors/index.js'
 import { expectInteger } from '../file/expect.js'
-import { isRecord } from '../filesystem/options.js'
 import type { UrlOptions } from '../registry/builtin-types.js'
 import type { StreamFlags, StreamOptions, StreamRange } from './types.js'
 

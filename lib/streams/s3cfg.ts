@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FsError, fromNodeError, isNodeError } from '../errors/index.js'
-import { isRecord } from '../filesystem/options.js'
+import { fromNodeError, FsError, isNodeError, isRecord } from '../errors/index.js'
 import type { UrlOptions } from '../registry/builtin-types.js'
 import { configuredOptions } from '../registry/config.js'
 import { loadImplementation } from '../registry/protocols.js'

@@ -1,6 +1,6 @@
+import { checkNames } from '../errors/index.js'
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { checkNames } from '../filesystem/options.js'
 import { resolveSharing } from './sharing.js'
 import type { ResolvedSharing } from './sharing.js'
 import type { CallOptions, PoolCallOptions, RemoteWorkerOptions, WorkerKind } from './types.js'

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { FsError, isFsError } from '../errors/index.js'
-import { checkNames } from '../filesystem/options.js'
+import { checkNames, FsError, isFsError } from '../errors/index.js'
 import { callPath, WorkerDiedError } from './errors.js'
 import { checkTimeout, moduleSpecifier, poolCallNames, resolveOptions } from './options.js'
 import type { CallOptions, PoolCallOptions, PoolOptions, RemoteWorker, RemoteWorkerOptions, WorkerPool } from './types.js'

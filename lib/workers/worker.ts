@@ -1,6 +1,5 @@
 import { decodeError, encodeError } from '../errors/codec.js'
-import { FsError, kindOf } from '../errors/index.js'
-import { checkNames } from '../filesystem/options.js'
+import { checkNames, FsError, kindOf } from '../errors/index.js'
 import { answerWorker } from '../owner/index.js'
 import type { OwnerTag } from '../owner/index.js'
 import { releaseOwner } from '../resources/release.js'

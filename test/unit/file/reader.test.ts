@@ -72,6 +72,14 @@ describe('openReader()', () => {
     assert.deepEqual((await file.read(new Uint8Array(5))).buffer, bytes.slice(0, 5))
   })
 
+  it('refuses options that it does not know, before it reads', async () => {
+    await using file = openReader(source)
+    await assert.rejects(file.readRange(0, 5, { singal: AbortSignal.abort() } as never), TypeError)
+    await assert.rejects(file.readFile({ encode: 'utf8' } as never), TypeError)
+    assert.throws(() => file.createReadStream({ begin: 5 } as never), TypeError)
+    assert.deepEqual(source.reads, [])
+  })
+
   it('read() rejects with TypeError or RangeError for wrong arguments', async () => {
     await using file = openReader(source)
     const buffer = new Uint8Array(10)

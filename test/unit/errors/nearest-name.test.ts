@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { nearestName } from '../../../lib/filesystem/options.js'
+import { nearestName } from '../../../lib/errors/index.js'
 
 describe('nearestName()', () => {
   const protocols = ['file', 'gcs', 'gs', 'http', 'https', 'local', 'memory', 's3']
