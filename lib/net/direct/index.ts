@@ -102,17 +102,10 @@ export class DirectTransport implements Transport {
     try {
       if (this.#destroyed) throw dropped()
       const turn = new Turn(request, handler, writeHead(request))
-      // What changes something leaves when the caller's code has run to its end: an abort right behind the call still stops it.
-      if (request.method === 'GET' || request.method === 'HEAD') this.#poolOf(request).add(turn)
-      else process.nextTick(() => { this.#start(turn) })
+      this.#poolOf(request).add(turn)
     } catch (error) {
       handler.fail(error instanceof TypeError ? error : transportError(error, 'connect', request.origin))
     }
-  }
-
-  #start (turn: Turn): void {
-    if (this.#destroyed) turn.fail(dropped())
-    else this.#poolOf(turn.request).add(turn)
   }
 
   #poolOf (request: NetRequest): OriginPool {
