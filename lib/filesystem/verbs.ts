@@ -196,9 +196,11 @@ export abstract class Verbs {
 
   /** pipeFile() for many, `maxConcurrency` at once. The first error stops the rest, unless `onError` says otherwise; what was written stands. */
   pipe (files: ReadonlyMap<string, Uint8Array | string> | Readonly<Record<string, Uint8Array | string>>, options: BulkVerb = {}): Promise<void> {
+    if (typeof files !== 'object' || files === null || Array.isArray(files)) {
+      return Promise.reject(new TypeError(`Expected \`files\` to be a Map or an object of paths and their data (one file is written by pipeFile()), got (${kindOf(files)})`))
+    }
     return this._call('pipe', undefined, options, async core => {
       core.refuse('write', 'writing')
-      if (typeof files !== 'object' || files === null || Array.isArray(files)) throw new TypeError(`Expected \`files\` to be a Map or an object of paths and their data, got (${Array.isArray(files) ? 'array' : typeof files})`)
       const entries = (files instanceof Map ? [...files] : Object.entries(files)) as Array<[string, Uint8Array | string]>
       const ready = entries.map(([path, data]) => [core.normalize(path), toBytes(data)] as const)
       const concurrency = options.maxConcurrency ?? core.concurrency
