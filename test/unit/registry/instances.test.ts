@@ -122,13 +122,14 @@ describe('filesystem()', () => {
   })
 
   it('refuses held instances after a reset with onForeignOwner throw', async () => {
-    const fs = filesystem('memory', { onForeignOwner: 'throw' })
+    const options = { name: 'refused', onForeignOwner: 'throw' } as const // the unnamed one is shared with other files of tests
+    const fs = filesystem('memory', options)
     await fs.exists('a')
     resetForFork()
     await assert.rejects(fs.exists('a'), code('FORKFS_FOREIGN_OWNER'))
     await assert.rejects(fs.open('a'), code('FORKFS_FOREIGN_OWNER'))
     await assert.rejects(fs.list('a').next(), code('FORKFS_FOREIGN_OWNER'))
-    assert.equal(await filesystem('memory', { onForeignOwner: 'throw' }).exists('a'), false)
+    assert.equal(await filesystem('memory', options).exists('a'), false)
   })
 
   it('refuses unknown protocols and options, and names the nearest', () => {
