@@ -1,6 +1,12 @@
 /** What errors about arguments are made of: kinds, near misses, names that nobody takes. */
 import { kindOf } from './kind-of.js'
 
+/** Any object but an array, also one with a prototype of its own. */
+export function isObject (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** An object whose tag is Object: no array, date, map or error. */
 export function isRecord (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]'
 }

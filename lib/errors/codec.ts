@@ -1,4 +1,4 @@
-import { isRecord } from './arguments.js'
+import { isObject } from './arguments.js'
 import { FsError, isFsError } from './fs-error.js'
 import type { ErrorCode, Retry } from './fs-error.js'
 
@@ -248,10 +248,10 @@ export function decodeError (encoded: unknown): Error {
 }
 
 function decodeOne (encoded: unknown, depth: number): Error {
-  if (!isRecord(encoded) || encoded.$error !== 1 || depth > 64) throw new TypeError('Expected an encoded error')
+  if (!isObject(encoded) || encoded.$error !== 1 || depth > 64) throw new TypeError('Expected an encoded error')
   if ('thrown' in encoded) return decodeThrown(encoded)
   const { chain, name, message } = encoded
-  if (!Array.isArray(chain) || typeof name !== 'string' || typeof message !== 'string' || !isRecord(encoded.fields)) {
+  if (!Array.isArray(chain) || typeof name !== 'string' || typeof message !== 'string' || !isObject(encoded.fields)) {
     throw new TypeError('Expected an encoded error')
   }
   const fields = decodeRecord(encoded.fields, depth, reserved)
@@ -277,7 +277,7 @@ function decodeThrown (encoded: Fields): Error {
 function decodeValue (value: unknown, depth: number): unknown {
   if (depth > 64) throw new RangeError('An encoded error is nested too deeply')
   if (Array.isArray(value)) return value.map(item => decodeValue(item, depth + 1))
-  if (!isRecord(value)) return value
+  if (!isObject(value)) return value
   const { $t: tag, v } = value
   const list = Array.isArray(v) ? v as unknown[] : []
   const pair = (item: unknown): [unknown, unknown] => {

@@ -1,6 +1,6 @@
 export { FsError, isFsError, withContext } from './fs-error.js'
 export type { ErrorCode, FsErrorFields, Retry } from './fs-error.js'
-export { checkNames, checkObject, isRecord, nearestName, shown, unknownOption } from './arguments.js'
+export { checkNames, checkObject, isObject, isRecord, nearestName, shown, unknownOption } from './arguments.js'
 export { kindOf } from './kind-of.js'
 export { fromNodeError, isNodeError } from './node.js'
 export { decodeError, encodeError } from './codec.js'

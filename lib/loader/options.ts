@@ -1,4 +1,4 @@
-import { checkNames, nearestName } from '../errors/index.js'
+import { checkNames, isObject, nearestName } from '../errors/index.js'
 import type { FileSystem } from '../filesystem/filesystem.js'
 import { revive } from '../registry/revive.js'
 import { entryUrl } from '../workers/options.js'
@@ -110,10 +110,6 @@ function checkReader (reader: LoaderOptions['reader']): void {
 /** By shape: a URL of another realm is one too. */
 function isUrl (value: unknown): value is URL {
   return isObject(value) && typeof (value as { href?: unknown }).href === 'string' && typeof (value as { protocol?: unknown }).protocol === 'string'
-}
-
-function isObject (value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function oneOf (name: string, value: unknown, known: readonly string[]): void {

@@ -1,5 +1,5 @@
-import { isRecord } from '../errors/index.js'
 import { createHash } from 'node:crypto'
+import { isObject } from '../errors/index.js'
 import type { RandomState } from './random.js'
 import type { SamplePlace, ShuffleBufferState } from './shuffle-buffer.js'
 import type { LoaderState } from './types.js'
@@ -62,7 +62,7 @@ function encodeBuffer ({ random, held }: ShuffleBufferState): unknown {
  */
 export function decodeState (state: LoaderState, identity: LoaderIdentity, planned: number): DecodedState {
   const value: unknown = state
-  if (!isRecord(value) || value['v'] !== 1) throw malformed('v', 'to be 1', isRecord(value) ? value['v'] : value)
+  if (!isObject(value) || value['v'] !== 1) throw malformed('v', 'to be 1', isObject(value) ? value['v'] : value)
   refuseOther(value, identity)
   const samples = integer(value['samples'], 'samples', Number.MAX_SAFE_INTEGER)
   const done = list(value['done'], 'done').map((range, at) => decodeRange(range, `done[${at}]`, planned))
@@ -103,7 +103,7 @@ function refuseOther (value: Readonly<Record<string, unknown>>, identity: Loader
 
 function decodeBuffer (value: unknown, size: number | undefined, planned: number): ShuffleBufferState | undefined {
   if (value === null && size === undefined) return undefined
-  if (!isRecord(value) || size === undefined) throw malformed('held', size === undefined ? 'to be null' : 'to be an object', value)
+  if (!isObject(value) || size === undefined) throw malformed('held', size === undefined ? 'to be null' : 'to be an object', value)
   const words = list(value['random'], 'held.random').map((word, at) => integer(word, `held.random[${at}]`, 0xffff_ffff))
   if (words.length !== 4 || words.every(word => word === 0)) throw malformed('held.random', 'to be four integers, not all 0', value['random'])
   const held: SamplePlace[] = list(value['samples'], 'held.samples').map((entry, at) => {

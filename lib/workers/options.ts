@@ -1,6 +1,6 @@
-import { checkNames } from '../errors/index.js'
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { checkNames } from '../errors/index.js'
 import { resolveSharing } from './sharing.js'
 import type { ResolvedSharing } from './sharing.js'
 import type { CallOptions, PoolCallOptions, RemoteWorkerOptions, WorkerKind } from './types.js'
@@ -70,7 +70,6 @@ export function entryUrl (workerUrl: string | URL | undefined): URL {
 
 /** Checked, with defaults filled in; what is unknown or malformed is a TypeError or RangeError. */
 export function resolveOptions (options: RemoteWorkerOptions, more: readonly string[] = []): ResolvedWorkerOptions {
-  if (typeof options !== 'object' || options === null) throw wrong('options', 'an object', options)
   checkNames('workers', options, known, more)
   const { kind = 'thread', init, env, execArgv, onTimeout, resourceLimits } = options
   if (!kinds.includes(kind)) throw wrong('kind', kinds.map(item => `'${item}'`).join(' or '), kind)

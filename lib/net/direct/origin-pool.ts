@@ -76,7 +76,7 @@ export class OriginPool {
 
   #serve (): void {
     const now = performance.now()
-    for (let connection = this.#waiting.length > 0 ? this.#idle.pop() : undefined; connection !== undefined; connection = this.#waiting.length > 0 ? this.#idle.pop() : undefined) {
+    for (let connection; this.#waiting.length > 0 && (connection = this.#idle.pop()) !== undefined;) {
       if (connection.usableUntil <= now) connection.destroy()
       else this.#next(connection)
     }
